@@ -1,0 +1,460 @@
+"""`copilot-etl`: the pipeline without the web server. Same assets, same Dagster instance, one line for each fault."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from copilot_etl import __version__, settings
+from copilot_etl.errors import ConfigError, CopilotEtlError, Refused
+from copilot_etl.pipeline import Outcome, Store, settled, wanted_days
+from copilot_etl.reports import REPORTS
+from copilot_etl.settings import Settings
+from copilot_etl.warehouse import LedgerDay, Warehouse
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+ROOT = Path(__file__).parents[1]
+DEMO_DAYS = 60
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0    done; days that GitHub has no report for (yet) are marked and asked again
+  1    some days failed or were quarantined; the others are loaded
+  2    a setting or an argument is wrong; nothing was asked
+  3    GitHub refuses: token, policy, role or name
+  75   another process holds the warehouse; try again
+  130  interrupted (143: terminated); what was loaded stays
+"""
+
+
+class _OneLine(click.Group):
+    """Turns every fault that was raised on purpose into one line and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CopilotEtlError as error:
+            click.echo(f"copilot-etl: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("copilot-etl: interrupted; what was loaded stays.", err=True)
+            ctx.exit(130)
+        except OSError as error:
+            if error.filename is None and error.strerror is None:
+                raise
+            click.echo(f"copilot-etl: {error.strerror}: {error.filename or ''}", err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="copilot-etl")
+def main() -> None:
+    """GitHub Copilot usage reports into a DuckDB warehouse, each day exactly once.
+
+    Start with `copilot-etl demo`, which needs no token. For your own organization set GITHUB_TOKEN and
+    COPILOT_ORGS, ask `copilot-etl check` whether they are enough, then `copilot-etl load`. Days are UTC days,
+    written YYYY-MM-DD.
+    """
+    os.umask(0o077)  # everything below the data folder holds personal data
+
+
+# ------------------------------------------------------------------------------------------------- load
+
+
+@main.command()
+@click.option(
+    "--from", "first", metavar="DAY", help="First day to load. Default: whatever a scheduled run would ask for."
+)
+@click.option("--to", "last", metavar="DAY", help="Last day to load. Default: yesterday (UTC).")
+@click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this organization; may be repeated.")
+@click.option("--report", "reports", multiple=True, type=click.Choice(sorted(REPORTS)), help="Only this report.")
+def load(first: str | None, last: str | None, scopes: tuple[str, ...], reports: tuple[str, ...]) -> None:
+    """Fetch, check and load days, then rebuild the models and publish them.
+
+    Without --from it does what the schedule does: every day of the look-back window that GitHub may still
+    publish or restate, and every day that was missed. Loading a day twice changes nothing.
+
+    \b
+    copilot-etl load                                    # what is missing or may have changed
+    copilot-etl load --from 2026-10-01 --to 2026-10-31  # a month
+    """
+    del reports  # one report so far; the option is part of the public face
+    chosen = settings.read().ready()
+    days = _days(chosen, first, last)
+    if not days:
+        click.echo("Every day is settled: loaded, and old enough to be final. Name days with --from and --to.")
+        return
+    outcomes = _load(chosen, days, scopes)
+    _tell(outcomes)
+    sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
+
+
+def _days(chosen: Settings, first: str | None, last: str | None) -> list[dt.date]:
+    today = dt.datetime.now(dt.UTC).date()
+    if first is None and last is None:
+        return wanted_days(
+            Warehouse(Store(chosen.data_dir).warehouse).ledger(),
+            reports=tuple(REPORTS.values()),
+            scopes=chosen.scopes,
+            start=chosen.start_day,
+            today=today,
+            lookback_days=chosen.lookback_days,
+        )
+    if first is None:
+        raise ConfigError("--to needs --from. For one day give the same day twice.")
+    begin = settings.parse_day(first, name="--from")
+    end = settings.parse_day(last, name="--to") if last else today - dt.timedelta(days=1)
+    for name, day in (("--from", begin), ("--to", end)):
+        if day >= today:
+            complete = day + dt.timedelta(days=1)
+            raise ConfigError(
+                f"{name}: {day} is not complete before {complete} 00:00 UTC. The last complete day is "
+                f"{today - dt.timedelta(days=1)}."
+            )
+    if begin > end:
+        raise ConfigError(f"--from {begin} is after --to {end}.")
+    if begin < chosen.start_day:
+        raise ConfigError(f"--from: {begin} is before the first partition, {chosen.start_day} (COPILOT_START_DAY).")
+    return [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
+
+
+def _load(chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str]) -> list[Outcome]:
+    """Runs the load job over the days, then the models job; the outcomes of every scope and day."""
+    outcomes: list[Outcome] = []
+    wanted = len(days) * (len(scopes) or len(chosen.scopes))
+    with _instance(chosen) as instance, _progress("loading", wanted) as step:
+
+        def announce(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            step(f"{outcome.scope} {outcome.day}")
+
+        for first, last in _ranges(days):
+            _execute(
+                instance,
+                "load",
+                tags={
+                    "dagster/asset_partition_range_start": str(first),
+                    "dagster/asset_partition_range_end": str(last),
+                },
+                ops={report.asset_prefix: {"config": {"scopes": list(scopes)}} for report in REPORTS.values()},
+                resources={"announce": announce},
+                tolerate=lambda: any(not outcome.good for outcome in outcomes),
+            )
+        step("building the models")
+        _execute(instance, "models")
+    return outcomes
+
+
+def _ranges(days: Sequence[dt.date]) -> Iterator[tuple[dt.date, dt.date]]:
+    """Sorted days as unbroken ranges: each is one run."""
+    start = days[0]
+    for day, following in zip(days, [*days[1:], None], strict=True):
+        if following is None or (following - day).days > 1:
+            yield start, day
+            start = following or day
+
+
+def _execute(
+    instance: dg.DagsterInstance,
+    job: str,
+    *,
+    tags: Mapping[str, str] | None = None,
+    ops: Mapping[str, Any] | None = None,
+    resources: Mapping[str, Any] | None = None,
+    tolerate: Callable[[], bool] = lambda: False,
+) -> None:
+    """Runs a job of the code location in this process, visible in the web server like any other run.
+
+    Raises what the run failed of, unless `tolerate` says that its failure was told otherwise.
+    """
+    from copilot_etl.definitions import defs
+
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        tags=dict(tags or {}),
+        resources=dict(resources) if resources else None,
+        run_config={"ops": dict(ops or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    if result.success or tolerate():
+        return
+    failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    data = failures[0].user_failure_data if failures else None
+    if data is None:
+        said = failures[0].error.message if failures and failures[0].error else "see the run in the web server"
+        raise CopilotEtlError(f"the {job} run failed: {said.strip().splitlines()[0][:160]}")
+    error = CopilotEtlError(str(data.description).replace("\n", " "))
+    code = data.metadata.get("exit_code")
+    error.exit_code = int(str(code.value)) if code else 1
+    raise error
+
+
+@contextmanager
+def _instance(chosen: Settings) -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance of DAGSTER_HOME (default: `dagster/` in the data folder), made ready on first use."""
+    Store(chosen.data_dir).prepare()
+    home = _home(chosen)
+    os.environ["DAGSTER_HOME"] = str(home)
+    import dagster as dg
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def _home(chosen: Settings) -> Path:
+    home = chosen.dagster_home
+    if not home.is_absolute():
+        raise ConfigError(f"DAGSTER_HOME: {home} is not an absolute path.")
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (home / "dagster.yaml").exists():
+            shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
+    except OSError as error:
+        raise ConfigError(f"Cannot write DAGSTER_HOME {home}: {error.strerror}.") from None
+    return home
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal's stderr, silence elsewhere; the callback takes one step and says on what."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda text: bar.update(task, advance=1, description=text)
+
+
+def _tell(outcomes: Sequence[Outcome]) -> None:
+    """What happened, counts on stdout, one line for each fault on stderr."""
+    states = Counter(outcome.state for outcome in outcomes)
+    changed = sum(outcome.changed for outcome in outcomes)
+    counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    rows = sum(outcome.rows for outcome in outcomes if outcome.changed)
+    click.echo(f"{len(outcomes)} scope-days: {counts}; {changed} new or changed with {rows:,} rows.")
+    for outcome in outcomes:
+        if outcome.error and (not outcome.good or outcome.state in ("loaded", "loaded_empty")):
+            name = "kept" if outcome.good else outcome.state
+            click.echo(f"{name}: {_about(outcome)}", err=True)
+
+
+def _about(outcome: Outcome) -> str:
+    text = str(outcome.error)
+    return text if outcome.scope in text and str(outcome.day) in text else f"{outcome.scope} {outcome.day}: {text}"
+
+
+# ----------------------------------------------------------------------------------------------- status
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="The ledger as JSON, one object a scope and day.")
+def status(as_json: bool) -> None:
+    """Show what is loaded, what is missing, and why.
+
+    \b
+    Signs of the day grid:
+      #  loaded          o  loaded, no rows      ~  loaded, may still change
+      .  no report yet   -  no report            !  failed or quarantined
+      (a blank is a day nobody asked for)
+    """
+    chosen = settings.read()
+    ledger = Warehouse(Store(chosen.data_dir).warehouse, wait=30.0).ledger()
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in ledger], default=str, indent=1))
+        return
+    if not ledger:
+        click.echo(f"Nothing was loaded into {chosen.data_dir} yet. Try `copilot-etl demo` or `copilot-etl load`.")
+        return
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    for scope, report in sorted({(row.scope, row.report) for row in ledger}):
+        _show_scope(console, scope, report, [row for row in ledger if (row.scope, row.report) == (scope, report)])
+
+
+def _show_scope(console: Console, scope: str, report: str, rows: Sequence[LedgerDay]) -> None:
+    states = Counter(row.state for row in rows)
+    console.print(f"[bold]{scope}[/bold] {report}: " + ", ".join(f"{n} {state}" for state, n in sorted(states.items())))
+    grid = Table(show_header=False, box=None, padding=(0, 1))
+    by_day = {row.day: row for row in rows}
+    month = min(by_day).replace(day=1)
+    while month <= max(by_day):
+        following = (month + dt.timedelta(days=32)).replace(day=1)
+        days = [month + dt.timedelta(days=n) for n in range((following - month).days)]
+        grid.add_row(f"{month:%Y-%m}", "".join(_sign(by_day.get(day)) for day in days))
+        month = following
+    console.print(grid)
+    for row in [row for row in rows if row.last_error and row.state in ("failed", "quarantined")][-5:]:
+        console.print(f"  {row.state} after {row.attempts} looks: {row.last_error}", markup=False, highlight=False)
+
+
+def _sign(row: LedgerDay | None) -> str:
+    if row is None:
+        return " "
+    if row.state == "loaded":
+        return "#" if settled(row) else "~"
+    return {"loaded_empty": "o", "not_ready": ".", "no_report": "-"}.get(row.state, "!")
+
+
+# ------------------------------------------------------------------------------------------------ check
+
+
+@main.command()
+def check() -> None:
+    """Ask whether the settings are enough: one small request a scope, nothing is loaded."""
+    from copilot_etl.errors import NotReady
+    from copilot_etl.github import GitHub
+
+    chosen = settings.read().ready()
+    Store(chosen.data_dir).prepare()
+    _home(chosen)
+    click.echo(f"data folder    {chosen.data_dir} can be written")
+    click.echo(f"dagster home   {chosen.dagster_home} can be written")
+    click.echo(f"api            {chosen.api_url}, {'token' if chosen.token else 'no token: a gateway signs in'}")
+    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=5)
+    worst = 0
+    with GitHub(
+        api_url=chosen.api_url,
+        token=chosen.token,
+        download_hosts=chosen.download_hosts,
+        allow_loopback_http=chosen.allow_loopback_http,
+    ) as github:
+        for scope in chosen.scopes:
+            for report in REPORTS.values():
+                try:
+                    links = github.links(report, scope, day)
+                    said = f"{len(links)} files for {day}"
+                except NotReady as error:
+                    said = f"reachable, but {error}"
+                except CopilotEtlError as error:
+                    said, worst = str(error), max(worst, error.exit_code)
+                    if isinstance(error, Refused) and error.whole_run:
+                        raise
+                click.echo(f"{scope.key:<14} {report.name}: {said}", err=bool(worst))
+    sys.exit(worst)
+
+
+# ----------------------------------------------------------------------------------- sandbox, demo and ui
+
+
+@main.command()
+@click.option("--port", default=0, help="Port of the API; the files are on the next free one. Default: any.")
+@click.option("--seed", default=7, show_default=True, help="Same seed, same data.")
+def sandbox(port: int, seed: int) -> None:
+    """Run the fake GitHub in the foreground and print the variables that point here."""
+    from copilot_etl.sandbox import Sandbox
+
+    with Sandbox(seed=seed, ports=(port, 0)) as fake:
+        for name, value in fake.env().items():
+            click.echo(f"export {name}={value}")
+        click.echo("# paste the lines above into another shell; Ctrl-C ends the sandbox", err=True)
+        try:
+            while True:
+                click.pause(info="") if sys.stdin.isatty() else _sleep_for_ever()
+        except KeyboardInterrupt:
+            click.echo("# ended", err=True)
+
+
+def _sleep_for_ever() -> None:
+    import threading
+
+    threading.Event().wait()
+
+
+@main.command()
+@click.option(
+    "--days", default=DEMO_DAYS, show_default=True, type=click.IntRange(1, 300), help="How many days to load."
+)
+def demo(days: int) -> None:
+    """Load two made-up organizations from a fake GitHub on this machine, the way real ones are loaded."""
+    from copilot_etl.sandbox import Sandbox
+
+    with Sandbox() as fake:
+        os.environ.update(fake.env())
+        os.environ.pop("COPILOT_ENTERPRISES", None)
+        last = fake.today - dt.timedelta(days=1)
+        first = last - dt.timedelta(days=days - 1)
+        chosen = settings.read().ready()
+        if chosen.start_day > first:
+            os.environ["COPILOT_START_DAY"] = str(first)
+            chosen = replace(chosen, start_day=first)
+        store = Store(chosen.data_dir)
+        strangers = {row.scope for row in Warehouse(store.warehouse).ledger()} - {scope.key for scope in chosen.scopes}
+        if strangers:
+            raise ConfigError(
+                f"{chosen.data_dir} holds {sorted(strangers)[0]}. Set COPILOT_DATA_DIR to another folder for the demo."
+            )
+        click.echo(
+            f"Loading {days} days of {', '.join(scope.key for scope in chosen.scopes)} into {chosen.data_dir} ..."
+        )
+        outcomes = _load(chosen, [first + dt.timedelta(days=n) for n in range(days)], ())
+    _tell(outcomes)
+    _show_demo(store)
+    sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
+
+
+_DEMO_QUERY = (
+    "select day, daily_active_users, weekly_active_users_7d, monthly_active_users_28d from marts.adoption_daily "
+    "where scope = '(all organizations)' order by day desc limit 5"
+)
+
+
+def _show_demo(store: Store) -> None:
+    import duckdb
+
+    with duckdb.connect(store.published, read_only=True) as connection:
+        states = connection.execute("select state, count(*) from ops.report_days group by all order by all").fetchall()
+        click.echo("Day states: " + ", ".join(f"{count} {state}" for state, count in states))
+        result = connection.execute(_DEMO_QUERY)
+        table = Table(*(column[0] for column in result.description or ()), box=None, header_style="bold")
+        for row in result.fetchall():
+            table.add_row(*map(str, row))
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    click.echo(f"\nThe warehouse for analysts: {store.published}")
+    click.echo(f'Paste:  duckdb -readonly "{store.published}" "{_DEMO_QUERY}"')
+    click.echo("The web server on http://127.0.0.1:3000:  make dev")
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port on 127.0.0.1.")
+def ui(port: int) -> None:
+    """Open Dagster's web server and daemon on this machine only, on the instance that `load` writes to."""
+    chosen = settings.read()
+    Store(chosen.data_dir).prepare()
+    environment = {**os.environ, "DAGSTER_HOME": str(_home(chosen))}
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-w",
+        str(ROOT / "workspace.yaml"),
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
+    sys.exit(subprocess.run(command, env=environment, cwd=ROOT).returncode)
+
+
+if __name__ == "__main__":
+    main()

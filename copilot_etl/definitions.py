@@ -1,0 +1,13 @@
+"""The code location: everything found in `defs/`."""
+
+import dagster as dg
+
+from copilot_etl.defs import alerts, pipeline, warehouse
+
+defs = dg.Definitions.merge(
+    pipeline.defs,
+    warehouse.defs,
+    alerts.defs,
+    # One process a run: half the start-up cost, and two steps of a run never meet at the warehouse file.
+    dg.Definitions(executor=dg.in_process_executor),
+)

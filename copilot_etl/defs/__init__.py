@@ -1,0 +1,1 @@
+"""Everything that knows Dagster; each module wraps the core module of its name."""

@@ -1,0 +1,275 @@
+"""Each report of the catalogue as daily-partitioned assets, and the schedule that asks for unsettled days.
+
+The walk of a day is one step that records three assets (`files`, `tables`, `load`), partition by partition as
+each day ends. In separate steps, or one event for a whole range, a bad day would hold its neighbours back or be
+recorded as good.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import dagster as dg
+from pydantic import Field
+
+from copilot_etl import pipeline, settings
+from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
+from copilot_etl.github import GitHub
+from copilot_etl.pipeline import Outcome, Store
+from copilot_etl.reports import REPORTS, Report, Scope
+from copilot_etl.warehouse import Warehouse
+
+warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill_policy is a beta parameter in 1.13
+
+DAYS_A_RUN = 31
+"""A backfill is cut into runs of this many days: few enough to start, small enough to lose."""
+
+Announce = Callable[[Outcome], None]
+
+PARTITIONS = dg.DailyPartitionsDefinition(start_date=settings.read().start_day.isoformat(), timezone="UTC")
+
+
+class DayConfig(dg.Config):
+    """What a launch may choose."""
+
+    scopes: list[str] = Field(
+        default=[],
+        description="Only these scopes (as in the tables: `acme`, `enterprise.acme`). Empty: all of COPILOT_ORGS and "
+        "COPILOT_ENTERPRISES. A partition turns green only when all of them were looked at together.",
+    )
+
+
+def load_key(report: Report) -> dg.AssetKey:
+    """The asset that stands for the report's `raw` tables."""
+    return dg.AssetKey([report.asset_prefix, "load"])
+
+
+def _report_assets(report: Report) -> dg.AssetsDefinition:
+    files, tables, load = (dg.AssetKey([report.asset_prefix, name]) for name in ("files", "tables", "load"))
+
+    def spec(key: dg.AssetKey, after: Sequence[dg.AssetKey], kinds: set[str], description: str) -> dg.AssetSpec:
+        return dg.AssetSpec(
+            key,
+            deps=after,
+            kinds=kinds,
+            description=description,
+            group_name="raw",
+            skippable=True,
+            owners=["team:data"],
+        )
+
+    @dg.multi_asset(
+        name=report.asset_prefix,
+        specs=[
+            spec(files, [], {"github", "file"}, f"The files of `{report.name}` as GitHub signed them, stored once."),
+            spec(tables, [files], {"parquet"}, f"The records of `{report.name}`, checked and unfolded, in the lake."),
+            spec(load, [tables], {"duckdb"}, f"The `raw` tables of `{report.name}`: each day replaced whole."),
+        ],
+        partitions_def=PARTITIONS,
+        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_A_RUN),
+    )
+    def days(context: dg.AssetExecutionContext, config: DayConfig, announce: dg.ResourceParam[Announce]) -> None:
+        failed: list[Outcome] = []
+        try:
+            chosen = settings.read().ready()
+            scopes = _chosen(chosen.scopes, config.scopes)
+            for day, outcomes in _run(report, chosen, scopes, context.partition_keys, announce):
+                for outcome in outcomes:
+                    context.log.info(_line(outcome))
+                bad = [outcome for outcome in outcomes if not outcome.good]
+                whole = not bad and len(scopes) == len(chosen.scopes)
+                for event in _events(outcomes, day, whole, files=files, tables=tables, load=load):
+                    context.log_event(event)
+                failed += bad
+        except CopilotEtlError as error:
+            raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
+        if failed:
+            raise dg.Failure(_failure(failed, len(context.partition_keys)), allow_retries=False)
+
+    return days
+
+
+def _chosen(scopes: Sequence[Scope], names: Sequence[str]) -> tuple[Scope, ...]:
+    by_key = {scope.key: scope for scope in scopes}
+    unknown = [name for name in names if name.lower() not in by_key]
+    if unknown:
+        raise ConfigError(f"Scope {unknown[0][:60]!r} is not configured; there is {', '.join(by_key)} (COPILOT_ORGS).")
+    return tuple(by_key[name.lower()] for name in names) or tuple(scopes)
+
+
+def _run(
+    report: Report, chosen: settings.Settings, scopes: Sequence[Scope], keys: Sequence[str], announce: Announce
+) -> Iterator[tuple[str, list[Outcome]]]:
+    """The pipeline over the partitions; the outcomes of each day, all scopes together."""
+    store = Store(chosen.data_dir)
+    with GitHub(
+        api_url=chosen.api_url,
+        token=chosen.token,
+        download_hosts=chosen.download_hosts,
+        allow_loopback_http=chosen.allow_loopback_http,
+    ) as github:
+        outcomes: list[Outcome] = []
+        for outcome in pipeline.run(
+            report,
+            scopes=scopes,
+            days=[dt.date.fromisoformat(key) for key in sorted(keys)],
+            github=github,
+            store=store,
+            warehouse=Warehouse(store.warehouse),
+            clock=lambda: dt.datetime.now(dt.UTC),
+        ):
+            announce(outcome)
+            outcomes.append(outcome)
+            if len(outcomes) == len(scopes):
+                yield outcome.day.isoformat(), outcomes
+                outcomes = []
+
+
+def _events(
+    outcomes: Sequence[Outcome],
+    day: str,
+    whole: bool,
+    *,
+    files: dg.AssetKey,
+    tables: dg.AssetKey,
+    load: dg.AssetKey,
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
+    """A materialization an asset for a whole day; for a day that lacks a scope, what did happen as observations."""
+    event = dg.AssetMaterialization if whole else dg.AssetObservation
+    if not any(outcome.good for outcome in outcomes):
+        return
+
+    def total(name: str) -> int:
+        return sum(getattr(outcome, name) for outcome in outcomes)
+
+    def seconds(stage: str) -> float:
+        return round(sum(outcome.seconds.get(stage, 0.0) for outcome in outcomes), 3)
+
+    states = dg.MetadataValue.md(
+        "| scope | state | rows |\n|---|---|---|\n"
+        + "\n".join(f"| {outcome.scope} | {outcome.state} | {outcome.rows} |" for outcome in outcomes)
+    )
+    unknown = sum(max(outcome.unknown_fields.values(), default=0) for outcome in outcomes)
+    yield event(
+        files,
+        partition=day,
+        metadata={
+            "files": total("files"),
+            "bytes": total("bytes"),
+            "scopes": len(outcomes),
+            "scopes without a report": sum(outcome.state in ("not_ready", "no_report") for outcome in outcomes),
+            "states": states,
+            "seconds": seconds("files"),
+        },
+    )
+    yield event(
+        tables,
+        partition=day,
+        metadata={
+            "rows": sum(sum(outcome.table_rows.values()) for outcome in outcomes),
+            "records with unknown fields": unknown,
+            "unknown fields": dg.MetadataValue.json(
+                sorted({path for each in outcomes for path in each.unknown_fields})
+            ),
+            "duplicates": total("duplicates"),
+            "states": states,
+            "seconds": seconds("tables"),
+        },
+    )
+    yield event(
+        load,
+        partition=day,
+        metadata={
+            "dagster/partition_row_count": total("rows"),
+            "rows": total("rows"),
+            "scopes changed": total("changed"),
+            "states": states,
+            "seconds": seconds("load"),
+        },
+    )
+
+
+def _line(outcome: Outcome) -> str:
+    said = f" ({outcome.error})" if outcome.error else ""
+    change = "" if outcome.changed or outcome.error else ", unchanged"
+    return f"{outcome.scope} {outcome.day}: {outcome.state}, {outcome.rows} rows{change}{said}"
+
+
+def _failure(failed: Sequence[Outcome], days: int) -> str:
+    """One line a failed day and scope, the first ten, below one line that counts them."""
+    shown = "\n".join(f"- {outcome.scope} {outcome.day}: {outcome.error}" for outcome in failed[:10])
+    more = f"\n- and {len(failed) - 10} more" if len(failed) > 10 else ""
+    bad_days = len({outcome.day for outcome in failed})
+    return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}"
+
+
+def _ignore(_: Outcome) -> None:
+    """The web server's run has its log; only the command line listens to outcomes."""
+
+
+assets = [_report_assets(report) for report in REPORTS.values()]
+
+load_job = dg.define_asset_job(
+    "load",
+    selection=dg.AssetSelection.assets(*assets),
+    description="Fetches, checks and loads days of every report. The schedule and `copilot-etl load` run this job.",
+)
+
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+@dg.schedule(
+    job=load_job,
+    cron_schedule="15 4,10,16,22 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
+def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | list[dg.RunRequest]:
+    """Asks for every day that GitHub may still publish or restate, and for every day that was missed.
+
+    Dagster never runs a missed tick again, so the ledger says what is missing, not the clock.
+    """
+    try:
+        chosen = settings.read().ready()
+    except ConfigError as error:
+        return dg.SkipReason(str(error))
+    now = context.scheduled_execution_time.astimezone(dt.UTC)
+    try:
+        ledger = Warehouse(Store(chosen.data_dir).warehouse, wait=20.0).ledger()
+    except WarehouseBusy:
+        ledger = ()  # somebody writes: asking for the whole window again costs little and loses nothing
+    wanted = pipeline.wanted_days(
+        ledger,
+        reports=tuple(REPORTS.values()),
+        scopes=chosen.scopes,
+        start=chosen.start_day,
+        today=now.date(),
+        lookback_days=chosen.lookback_days,
+    )
+    under_way = {
+        run.tags.get("dagster/partition")
+        for run in context.instance.get_runs(dg.RunsFilter(job_name=load_job.name, statuses=_UNDER_WAY))
+    }
+    days = [day for day in map(dt.date.isoformat, wanted) if day not in under_way]
+    if not days:
+        return dg.SkipReason(
+            "Every day is being loaded already."
+            if wanted
+            else "Every day is settled: loaded, and old enough to be final."
+        )
+    return [dg.RunRequest(run_key=f"{day}@{now:%Y-%m-%dT%H:%M}", partition_key=day) for day in days]
+
+
+defs = dg.Definitions(
+    assets=assets,
+    jobs=[load_job],
+    schedules=[unsettled_days],
+    resources={"announce": dg.ResourceDefinition.hardcoded_resource(_ignore)},
+)

@@ -1,0 +1,194 @@
+"""The models of `sql/` as assets, their rules as asset checks, the published copy, and the sensor that refreshes them.
+
+All models are one step, because they are swapped in together; they are not partitioned, so one bad day never
+holds them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+
+from copilot_etl import settings
+from copilot_etl.defs.pipeline import load_key
+from copilot_etl.errors import CopilotEtlError
+from copilot_etl.models import Model, Rule, read_models, read_rules
+from copilot_etl.pipeline import Store
+from copilot_etl.reports import REPORTS
+from copilot_etl.warehouse import Breach, Built, Warehouse
+
+SQL = Path(__file__).parents[2] / "sql"
+MODELS = read_models(SQL)
+RULES = read_rules(SQL, MODELS)
+PUBLISHED = dg.AssetKey("published")
+
+
+def _key(model: Model) -> dg.AssetKey:
+    return dg.AssetKey([model.schema, model.name])
+
+
+def _upstream(name: str) -> list[dg.AssetKey]:
+    """The assets behind a table that a model reads: a model, or the load that fills `raw` and the ledger."""
+    schema, table = name.split(".")
+    if schema in ("raw", "ops"):
+        return [
+            load_key(report)
+            for report in REPORTS.values()
+            if schema == "ops" or table in {each.name for each in report.tables}
+        ]
+    return [dg.AssetKey([schema, table])]
+
+
+def _spec(model: Model) -> dg.AssetSpec:
+    columns = [dg.TableColumn(each.name, each.data_type, each.description) for each in model.columns]
+    return dg.AssetSpec(
+        _key(model),
+        deps={key for upstream in model.upstreams for key in _upstream(upstream)},
+        description=model.description,
+        group_name=model.schema,
+        kinds={"duckdb", "sql"},
+        owners=["team:data"],
+        skippable=True,
+        metadata={"dagster/table_name": model.full_name, "dagster/column_schema": dg.TableSchema(columns)},
+    )
+
+
+def _check_key(rule: Rule) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(dg.AssetKey([rule.schema, rule.table]), rule.name)
+
+
+@dg.multi_asset(
+    name="models",
+    specs=[_spec(model) for model in MODELS],
+    check_specs=[
+        dg.AssetCheckSpec(
+            rule.name,
+            asset=_check_key(rule).asset_key,
+            description=rule.description,
+            blocking=rule.severity == "error",
+        )
+        for rule in RULES
+    ],
+)
+def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Rebuilds all models in one transaction; a blocking breach leaves every table as it was."""
+    try:
+        built = Warehouse(_store().warehouse).build(MODELS, RULES)
+    except CopilotEtlError as error:
+        raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
+    if not built.kept:
+        for breach in built.breaches:
+            context.log_event(_evaluation(breach))
+        raise dg.Failure(_refusal(built), allow_retries=False)
+    for model in MODELS:
+        yield dg.MaterializeResult(
+            asset_key=_key(model),
+            metadata={
+                "dagster/row_count": built.rows[model.full_name],
+                "rows": built.rows[model.full_name],
+                "seconds": round(built.seconds[model.full_name], 3),
+            },
+            check_results=[_result(each) for each in built.breaches if _check_key(each.rule).asset_key == _key(model)],
+        )
+
+
+def _result(breach: Breach) -> dg.AssetCheckResult:
+    key = _check_key(breach.rule)
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not breach.offenders,
+        severity=_severity(breach),
+        metadata={"offenders": breach.offenders},
+        description=breach.rule.description,
+    )
+
+
+def _evaluation(breach: Breach) -> dg.AssetCheckEvaluation:
+    key = _check_key(breach.rule)
+    return dg.AssetCheckEvaluation(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not breach.offenders,
+        severity=_severity(breach),
+        metadata={"offenders": dg.MetadataValue.int(breach.offenders)},
+        description=breach.rule.description,
+    )
+
+
+def _severity(breach: Breach) -> dg.AssetCheckSeverity:
+    return dg.AssetCheckSeverity.ERROR if breach.rule.severity == "error" else dg.AssetCheckSeverity.WARN
+
+
+def _refusal(built: Built) -> str:
+    broken = [each for each in built.breaches if each.offenders and each.rule.severity == "error"]
+    lines = "\n".join(
+        f"- {each.rule.schema}.{each.rule.table}: {each.rule.name}, {each.offenders} offenders" for each in broken
+    )
+    return f"{len(broken)} rules are broken; all models stay as they were.\n{lines}"
+
+
+@dg.asset(
+    key=PUBLISHED,
+    deps=[_key(model) for model in MODELS],
+    group_name="published",
+    kinds={"duckdb"},
+    owners=["team:data"],
+    description="The analysts' copy: core, marts and ops in one read-only file, swapped in whole.",
+)
+def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    store = _store()
+    try:
+        size = Warehouse(store.warehouse).publish(store.published)
+    except CopilotEtlError as error:
+        raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
+    return dg.MaterializeResult(metadata={"bytes": size, "path": dg.MetadataValue.path(store.published)})
+
+
+def _store() -> Store:
+    store = Store(settings.read().data_dir)
+    store.prepare()
+    return store
+
+
+models_job = dg.define_asset_job(
+    "models",
+    selection=dg.AssetSelection.assets(models, published),
+    description="Rebuilds every model, holds the rules, and publishes the analysts' copy.",
+)
+
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+@dg.sensor(job=models_job, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def loads_landed(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
+    """Refreshes the models when loads have landed since the last refresh, whether or not their run went well."""
+    newest = max((_newest_event(context.instance, load_key(report)) for report in REPORTS.values()), default=0)
+    if newest <= int(context.cursor or 0):
+        return dg.SkipReason("Nothing was loaded since the last refresh.")
+    if context.instance.get_runs_count(dg.RunsFilter(job_name=models_job.name, statuses=_UNDER_WAY)):
+        return dg.SkipReason("A refresh is under way; the next look takes what it misses.")
+    context.update_cursor(str(newest))
+    return dg.RunRequest(run_key=str(newest))
+
+
+def _newest_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+    """Storage id of the newest materialization or observation of an asset; 0 when there is none."""
+    return max(
+        (
+            record.storage_id
+            for fetch in (instance.fetch_materializations, instance.fetch_observations)
+            for record in fetch(key, limit=1).records
+        ),
+        default=0,
+    )
+
+
+defs = dg.Definitions(assets=[models, published], jobs=[models_job], sensors=[loads_landed])

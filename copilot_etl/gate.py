@@ -1,0 +1,261 @@
+"""The strict gate: each line of a report is judged before anything else reads it.
+
+A line that has exactly the documented shape costs one typed decode in C and keeps nothing but its key.
+A line that is refused gets a second, slow look, which either finds what is tolerated (a field unknown to
+this version, `8.0` for a count, an id sent as digits) or names the reason why the day cannot be trusted.
+Reasons name paths and types only, never the text of a line.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from copilot_etl.reports import Column, Kind, Report
+
+UNKNOWN = "$copilot_etl.unknown_fields"
+"""Name under which a line's unknown fields are put in front of it for the reader behind the gate."""
+
+_INT64 = 2**63 - 1
+_EXACT_FLOAT = 2**53  # beyond it a float no longer names one whole number
+_ADOPT_AFTER = 20  # sightings after which an unknown field is decoded in C like a known one
+_ADOPT_AT_MOST = 200  # a file with endless new names must not make an endless type
+
+_STRICT: Mapping[Kind, Any] = {
+    "id": Annotated[int, msgspec.Meta(ge=-_INT64 - 1, le=_INT64)],
+    "text": str,
+    "key_text": str | int,
+    "day": dt.date,
+    "flag": bool,
+    "count": Annotated[int, msgspec.Meta(ge=0, le=_INT64)],
+    "amount": Annotated[float, msgspec.Meta(ge=0)],
+}
+
+
+class Refusal(Exception):
+    """Why a line cannot be trusted: a path and a reason, no text of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A JSON object of the record: its fields are kinds, objects, or (`many`) arrays of objects."""
+
+    fields: dict[str, Kind | Shape]
+    many: bool = False
+
+
+def shape_of(report: Report) -> Shape:
+    """The whole record that the report's tables are unfolded from."""
+    record = Shape({"day": "text", report.key.name: report.key.kind})
+    for table in report.tables:
+        if not table.sources:
+            _add(record, table.columns)
+        for source in table.sources:
+            member = Shape({}, many=source.many)
+            record.fields[source.member] = member
+            _add(member, table.columns, name_key=source.name_key)
+    return record
+
+
+def _add(shape: Shape, columns: tuple[Column, ...], *, name_key: str = "") -> None:
+    for column in columns:
+        *parents, last = (name_key if name_key and column.name == "name" else column.json_path).split(".")
+        parent = shape
+        for name in parents:
+            child = parent.fields.setdefault(name, Shape({}))
+            assert isinstance(child, Shape)
+            parent = child
+        parent.fields[last] = column.kind
+        if column.was:
+            parent.fields[column.was] = column.kind
+
+
+class Gate:
+    """Judges the lines of one day. `unknown_fields` counts, by path, the records that hold such a field."""
+
+    def __init__(self, report: Report, day: dt.date) -> None:
+        self._shape = shape_of(report)
+        self._key = report.key.name
+        self._day = day.isoformat()
+        self._adopted: list[tuple[str, ...]] = []
+        self.unknown_fields: Counter[str] = Counter()
+        self._build()
+
+    def _build(self) -> None:
+        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(
+            _struct(self._shape, tuple(self._adopted), required=(self._key, "day"))
+        ).decode
+
+    def admit(self, line: bytes) -> tuple[int, bytes]:
+        """The line's key and the line as the reader behind the gate may see it.
+
+        Raises Refusal when the line cannot be trusted.
+        """
+        try:
+            if not line.isascii():
+                line.decode()  # strict UTF-8, also inside fields that no type describes
+            record = self._decode(line)
+        except UnicodeDecodeError:
+            raise Refusal("not UTF-8") from None
+        except (msgspec.DecodeError, RecursionError):
+            return self._second_look(line)
+        if record.day != self._day:
+            raise Refusal("day is not the day of the report")
+        if self._adopted:
+            line = self._with_unknown(
+                line, {place: raw for path in self._adopted for place, raw in _find(record, path)}
+            )
+        return getattr(record, self._key), line
+
+    def _second_look(self, line: bytes) -> tuple[int, bytes]:
+        try:
+            record = msgspec.json.decode(line)
+        except RecursionError:
+            raise Refusal("nested too deeply") from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise Refusal("not valid JSON") from None
+        if not isinstance(record, dict):
+            raise Refusal(f"expected an object, got {_type_name(record)}")
+        unknown: dict[str, Any] = {}
+        for path, place, value in _unknown(record, self._shape):
+            unknown[place] = value
+            if self.unknown_fields[_counted(place)] >= _ADOPT_AFTER and path not in self._adopted:
+                if len(self._adopted) < _ADOPT_AT_MOST:
+                    self._adopted.append(path)
+                    self._build()
+        for name in (self._key, "day"):
+            if record.get(name) is None:
+                raise Refusal(f"{name} is missing")
+        if record["day"] != self._day:
+            raise Refusal("day is not the day of the report")
+        return int(record[self._key]), self._with_unknown(line, unknown)
+
+    def _with_unknown(self, line: bytes, unknown: Mapping[str, Any]) -> bytes:
+        if not unknown:
+            return line
+        self.unknown_fields.update({_counted(place) for place in unknown})
+        # The line itself stays as sent, so that the reader still sees a key that stands twice.
+        inner = msgspec.json.encode(msgspec.json.encode(unknown).decode())
+        return b'{"' + UNKNOWN.encode() + b'":' + inner + b"," + line.lstrip()[1:]
+
+
+def _struct(shape: Shape, adopted: tuple[tuple[str, ...], ...], *, required: tuple[str, ...] = ()) -> Any:
+    """A msgspec type that takes exactly this shape; `adopted` paths below it are kept as raw JSON."""
+    fields: list[Any] = []
+    rename: dict[str, str] = {}
+
+    def add(name: str, kind: Any) -> None:
+        attribute = name if name.isidentifier() and not name.startswith("_") else f"field_{len(fields)}"
+        rename[attribute] = name
+        fields.append((attribute, kind) if name in required else (attribute, kind | None, None))
+
+    for name, kind in shape.fields.items():
+        if isinstance(kind, Shape):
+            inner = _struct(kind, tuple(path[1:] for path in adopted if path[0] == name and len(path) > 1))
+            add(name, list[inner] if kind.many else inner)
+        else:
+            add(name, _STRICT[kind])
+    for number, path in enumerate(adopted):
+        if len(path) == 1:
+            attribute = f"adopted_{number}"
+            rename[attribute] = path[0]
+            fields.append((attribute, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET))
+    # Fields with defaults must follow the required ones.
+    fields.sort(key=lambda item: len(item) > 2)
+    return msgspec.defstruct("Record", fields, rename=rename, forbid_unknown_fields=True, gc=False)
+
+
+def _find(value: Any, path: tuple[str, ...], place: str = "") -> Iterator[tuple[str, msgspec.Raw]]:
+    """Where an adopted field stands in a decoded record, and its raw JSON."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _find(item, path, f"{place}[{index}]")
+    elif value is not None and value is not msgspec.UNSET:
+        if not path:
+            yield place, value
+        else:
+            inner = getattr(value, _attributes(type(value))[path[0]])
+            yield from _find(inner, path[1:], f"{place}.{path[0]}" if place else path[0])
+
+
+@functools.cache
+def _attributes(struct: Any) -> Mapping[str, str]:
+    """JSON name to attribute name of a msgspec type."""
+    return dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
+
+
+def _unknown(value: Mapping[str, Any], shape: Shape, *, path: tuple[str, ...] = (), place: str = "") -> Iterator[Any]:
+    """Checks an object against its shape with the tolerated drift; yields (path, place, value) of unknown fields.
+
+    Raises Refusal for everything else.
+    """
+    for name, inner in value.items():
+        here = f"{place}.{name}" if place else name
+        known = shape.fields.get(name)
+        if known is None:
+            yield (*path, name), here, inner
+        elif inner is None:
+            continue
+        elif not isinstance(known, Shape):
+            _check(inner, known, where=_counted(here))
+        elif known.many:
+            if not isinstance(inner, list):
+                raise Refusal(f"{_counted(here)}: expected an array, got {_type_name(inner)}")
+            for index, item in enumerate(inner):
+                yield from _unknown_in(item, known, (*path, name), f"{here}[{index}]")
+        else:
+            yield from _unknown_in(inner, known, (*path, name), here)
+
+
+def _unknown_in(value: Any, shape: Shape, path: tuple[str, ...], place: str) -> Iterator[Any]:
+    if not isinstance(value, dict):
+        raise Refusal(f"{_counted(place)}: expected an object, got {_type_name(value)}")
+    return _unknown(value, shape, path=path, place=place)
+
+
+def _check(value: Any, kind: Kind, *, where: str) -> None:
+    """Holds one value to its kind; the tolerated drift is written at `reports.Kind`."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind in ("count", "id", "amount"):
+        if kind == "id" and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,18}", value):
+            value, number = int(value), True
+        if not number:
+            raise Refusal(f"{where}: expected a number, got {_type_name(value)}")
+        if not math.isfinite(value):
+            raise Refusal(f"{where}: not a finite number")
+        if kind != "amount" and isinstance(value, float) and (value != int(value) or abs(value) > _EXACT_FLOAT):
+            raise Refusal(f"{where}: expected a whole number")
+        if kind != "id" and value < 0:
+            raise Refusal(f"{where}: negative")
+        if kind != "amount" and not -_INT64 - 1 <= value <= _INT64:
+            raise Refusal(f"{where}: beyond 64 bits")
+    elif kind == "flag":
+        if not isinstance(value, bool):
+            raise Refusal(f"{where}: expected a boolean, got {_type_name(value)}")
+    elif kind == "day":
+        try:
+            dt.datetime.strptime(value, "%Y-%m-%d")
+        except (TypeError, ValueError):
+            raise Refusal(f"{where}: not a day (YYYY-MM-DD)") from None
+    elif not isinstance(value, str) and not (kind == "key_text" and number and isinstance(value, int)):
+        raise Refusal(f"{where}: expected a string, got {_type_name(value)}")
+
+
+def _counted(place: str) -> str:
+    """A place as it may be counted and shown: `totals_by_ide[3].x` is `totals_by_ide[].x`, odd characters are `?`."""
+    return re.sub(r"[^\w.\[\]-]", "?", re.sub(r"\[\d+\]", "[]", place))[:120]
+
+
+def _type_name(value: Any) -> str:
+    if value is None:
+        return "null"
+    names = {bool: "a boolean", str: "a string", list: "an array", dict: "an object"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,428 @@
+"""Raw NDJSON of a day → the report's flat tables as Parquet: read in bounded pieces, gated, unfolded by DuckDB.
+
+The gate judges piece n+1 while DuckDB unfolds piece n, so memory does not grow with the file. The first line
+that cannot be trusted quarantines the whole day; what an earlier version left in the lake stays.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import os
+import tempfile
+import zlib
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from copilot_etl.errors import Quarantined
+from copilot_etl.gate import UNKNOWN, Gate, Refusal, Shape, shape_of
+from copilot_etl.reports import DUCKDB_TYPES, Column, Kind, Report, Source, Table, raw_columns
+
+Opener = Callable[[], AbstractContextManager[BinaryIO]]
+"""Opens one raw part for reading from its start, checking its hash on the way."""
+
+LINE_CAP = 8 * 2**20  # a record of 8 MiB is three orders of magnitude beyond the largest one seen
+_BLOCK = 4 * 2**20
+_PIECE = 32 * 2**20
+_ARRAY_CAP = 256 * 2**20  # an array-wrapped file is the web export's look, and read whole
+_INFLATED_CAP = 4 * 2**30
+_ROW_GROUP = 131_072
+_FOOTER = b"copilot_etl"
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """One day of one scope in the lake: rows by table, and what the gate noticed on the way.
+
+    `records` is the number of people; `duplicates` the exact repeats that were dropped; `unknown_fields` the
+    number of records by path of an unknown field.
+    """
+
+    report: str
+    scope: str
+    day: dt.date
+    content_hash: str
+    records: int
+    duplicates: int
+    unknown_fields: Mapping[str, int]
+    rows: Mapping[str, int]
+
+    def path(self, lake: Path, table: str) -> Path:
+        return _path(lake, table, self.scope, self.day)
+
+
+def normalise(
+    report: Report,
+    *,
+    scope: str,
+    day: dt.date,
+    content_hash: str,
+    parts: Sequence[Opener],
+    lake: Path,
+    scratch: Path,
+) -> Normalised:
+    """Reads all parts of a day and puts one Parquet file a table into the lake.
+
+    Raises Quarantined, naming part, line and reason, when the bytes cannot be trusted.
+    """
+    gate = Gate(report, day)
+    with (
+        tempfile.TemporaryDirectory(dir=scratch, prefix="normalise-") as folder,
+        _Unfolding(report, scope=scope, day=day, folder=Path(folder)) as unfolding,
+        ThreadPoolExecutor(1, thread_name_prefix="unfold") as worker,
+    ):
+        seen: set[int] = set()
+        repeated: set[int] = set()
+        pending: Future[None] | None = None
+        for piece in _pieces(_judged(gate, parts, seen, repeated, scope=scope, day=day)):
+            if pending:
+                pending.result()
+            pending = worker.submit(unfolding.add, piece)
+        if pending:
+            pending.result()
+        duplicates = _duplicates(report, parts, repeated, scope=scope, day=day) if repeated else 0
+        summary = Normalised(
+            report.name, scope, day, content_hash, len(seen), duplicates, dict(gate.unknown_fields), unfolding.rows
+        )
+        unfolding.publish(lake, summary)
+    return summary
+
+
+def read(lake: Path, report: Report, *, scope: str, day: dt.date) -> Normalised | None:
+    """What the lake holds of a day; None unless every table of the report is there and of one version."""
+    footers = []
+    for table in report.tables:
+        try:
+            footers.append(pq.read_metadata(_path(lake, table.name, scope, day)).metadata[_FOOTER])
+        except (FileNotFoundError, KeyError, TypeError, pa.ArrowInvalid):
+            return None
+    if len(set(footers)) != 1:
+        return None
+    return Normalised(**{**json.loads(footers[0]), "day": day})
+
+
+def _path(lake: Path, table: str, scope: str, day: dt.date) -> Path:
+    return lake / table / f"scope={scope}" / f"day={day}" / "rows.parquet"
+
+
+# ------------------------------------------------------------------------------------------------ lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    part: int
+    number: int
+    text: bytes
+
+
+def _lines(part: int, stream: BinaryIO) -> Iterator[_Line]:
+    """The lines of one file, split on `\\n` only: other separators are legal inside JSON strings.
+
+    Raises Refusal for a file that is no NDJSON at all.
+    """
+    stream = _inflated(stream)
+    number, rest = 0, b""
+    first = True
+    while block := stream.read(_BLOCK):
+        if first:
+            block, first = block.removeprefix(b"\xef\xbb\xbf"), False
+            if block.lstrip()[:1] == b"[":
+                yield from _array(part, block, stream)
+                return
+        lines = (rest + block if rest else block).split(b"\n")
+        rest = lines.pop()
+        if len(rest) > LINE_CAP:
+            raise Refusal(f"line {number + len(lines) + 1} is longer than {LINE_CAP // 2**20} MiB")
+        for line in lines:
+            number += 1
+            if line and not line.isspace():
+                yield _Line(part, number, line)
+    if rest and not rest.isspace():
+        yield _Line(part, number + 1, rest)
+
+
+def _inflated(stream: BinaryIO) -> BinaryIO:
+    """The stream itself, or what it holds when the file is gzip under whatever name."""
+    magic = stream.read(2)
+    rewound = cast(BinaryIO, _Rewound(magic, stream))
+    return cast(BinaryIO, _Capped(gzip.GzipFile(fileobj=rewound))) if magic == b"\x1f\x8b" else rewound
+
+
+class _Rewound:
+    """A stream whose first bytes were read for a look and are given again."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head, self._stream = head, stream
+
+    def read(self, size: int = -1) -> bytes:
+        head, self._head = self._head, b""
+        return head + self._stream.read(max(size - len(head), 0) if size >= 0 else -1)
+
+
+class _Capped:
+    """A gzip stream that ends with a Refusal instead of filling the machine."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream, self._left = stream, _INFLATED_CAP
+
+    def read(self, size: int) -> bytes:
+        try:
+            block = self._stream.read(size)
+        except (OSError, EOFError, zlib.error):
+            raise Refusal("damaged gzip") from None
+        self._left -= len(block)
+        if self._left < 0:
+            raise Refusal(f"gzip of more than {_INFLATED_CAP // 2**30} GiB")
+        return block
+
+
+def _array(part: int, block: bytes, stream: BinaryIO) -> Iterator[_Line]:
+    """The elements of an array-wrapped file, each as a line of its own; `number` is the element's."""
+    data = block + stream.read(_ARRAY_CAP)
+    if stream.read(1):
+        raise Refusal(f"a JSON array of more than {_ARRAY_CAP // 2**20} MiB")
+    try:
+        items = msgspec.json.decode(data, type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Refusal("not NDJSON, and not a valid JSON array") from None
+    for number, item in enumerate(items, 1):
+        # A raw line break cannot stand inside a JSON string, so this changes white space only.
+        yield _Line(part, number, bytes(item).replace(b"\n", b" "))
+
+
+def _judged(
+    gate: Gate, parts: Sequence[Opener], seen: set[int], repeated: set[int], *, scope: str, day: dt.date
+) -> Iterator[_Line]:
+    """The lines that passed the gate, the first of each key; keys that stand more than once go to `repeated`."""
+    for part, open_part in enumerate(parts, 1):
+        line = None
+        try:
+            with open_part() as stream:
+                for line in _lines(part, stream):
+                    key, text = gate.admit(line.text)
+                    if key in seen:
+                        repeated.add(key)
+                    else:
+                        seen.add(key)
+                        yield _Line(part, line.number, text)
+                line = None
+        except Refusal as refusal:
+            where = f"part {part} line {line.number}" if line else f"part {part}"
+            raise _quarantined(scope, day, where, str(refusal)) from None
+
+
+def _duplicates(report: Report, parts: Sequence[Opener], repeated: set[int], *, scope: str, day: dt.date) -> int:
+    """How many repeats there are of the given keys; Quarantined when two records of one key differ."""
+    first: dict[int, Any] = {}
+    count = 0
+    for part, open_part in enumerate(parts, 1):
+        with open_part() as stream:
+            for line in _lines(part, stream):
+                record = msgspec.json.decode(line.text)
+                key = int(record[report.key.name])
+                if key in repeated:
+                    if key not in first:
+                        first[key] = record
+                    elif first[key] == record:
+                        count += 1
+                    else:
+                        where = f"part {part} line {line.number}"
+                        raise _quarantined(scope, day, where, f"a second, different record of one {report.key.name}")
+    return count
+
+
+def _quarantined(scope: str, day: dt.date, where: str, reason: str) -> Quarantined:
+    return Quarantined(
+        f"{scope} {day}: {where}: {reason}. Not loaded; the bytes are kept, what was loaded before stays."
+    )
+
+
+# ---------------------------------------------------------------------------------------------- pieces
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Some lines as one NDJSON text, with where each came from."""
+
+    text: bytes
+    longest: int
+    part: array[int]
+    number: array[int]
+
+
+def _pieces(lines: Iterable[_Line]) -> Iterator[_Piece]:
+    texts: list[bytes] = []
+    part, number = array("l"), array("l")
+    size = 0
+    for line in lines:
+        texts.append(line.text)
+        part.append(line.part)
+        number.append(line.number)
+        size += len(line.text) + 1
+        if size >= _PIECE:
+            yield _Piece(b"\n".join(texts) + b"\n", max(map(len, texts)), part, number)
+            texts, part, number, size = [], array("l"), array("l"), 0
+    if texts:
+        yield _Piece(b"\n".join(texts) + b"\n", max(map(len, texts)), part, number)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refusal("a key stands twice in one object")
+    return found
+
+
+class _Unfolding:
+    """Pieces go in, one growing Parquet file a table comes out; `rows` counts them."""
+
+    def __init__(self, report: Report, *, scope: str, day: dt.date, folder: Path) -> None:
+        self._report, self._scope, self._day, self._folder = report, scope, day, folder
+        self._columns = _record_columns(report)
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._closing = ExitStack()
+        self.rows: dict[str, int] = dict.fromkeys((table.name for table in report.tables), 0)
+
+    def __enter__(self) -> _Unfolding:
+        self._connection = self._closing.enter_context(duckdb.connect())
+        self._connection.execute(f"set temp_directory = '{_quoted(self._folder / 'spill')}'")
+        self._connection.execute("set memory_limit = '512MiB'")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def add(self, piece: _Piece) -> None:
+        file = self._folder / "piece.ndjson"
+        file.write_bytes(piece.text)
+        columns = ", ".join(f"'{name}': '{kind}'" for name, kind in self._columns.items())
+        try:
+            self._connection.execute(
+                f"create or replace temp table stage as select * from read_json($file, format = 'newline_delimited', "
+                f"columns = {{{columns}}}, maximum_object_size = {max(piece.longest + 1, 2**20)})",
+                {"file": str(file)},
+            )
+        except duckdb.InvalidInputException:
+            raise self._unreadable(piece) from None
+        self._unfold()
+
+    def _unreadable(self, piece: _Piece) -> Quarantined:
+        # DuckDB's message quotes the line and misnumbers nested faults, so the line is looked for again here.
+        for part, number, text in zip(piece.part, piece.number, piece.text.split(b"\n"), strict=False):
+            try:
+                json.loads(text, object_pairs_hook=_unique)
+            except Refusal as refusal:
+                return _quarantined(self._scope, self._day, f"part {part} line {number}", str(refusal))
+        return _quarantined(self._scope, self._day, "a line", "not readable as JSON")
+
+    def _unfold(self) -> None:
+        for table in self._report.tables:
+            query = self._connection.sql(_unfold_query(self._report, table), params={"scope": self._scope})
+            rows = query.to_arrow_table()
+            self.rows[table.name] += rows.num_rows
+            self._writer(table.name, rows.schema).write_table(rows, row_group_size=_ROW_GROUP)
+
+    def _writer(self, table: str, schema: pa.Schema) -> pq.ParquetWriter:
+        if table not in self._writers:
+            self._writers[table] = self._closing.enter_context(
+                # DuckDB's own writer leaves out page checksums, without which a flipped bit is read as data.
+                pq.ParquetWriter(self._file(table), schema, compression="zstd", write_page_checksum=True)
+            )
+        return self._writers[table]
+
+    def _file(self, table: str) -> Path:
+        return self._folder / f"{table}.parquet"
+
+    def publish(self, lake: Path, summary: Normalised) -> None:
+        """Closes the files and moves them into the lake, each whole."""
+        if not self._writers:  # a day without records has its tables too, with no rows
+            columns = ", ".join(f'"{name}" {kind}' for name, kind in self._columns.items())
+            self._connection.execute(f"create temp table stage ({columns})")
+            self._unfold()
+        footer = json.dumps({**asdict(summary), "day": str(summary.day)}, sort_keys=True).encode()
+        for writer in self._writers.values():
+            writer.add_key_value_metadata({_FOOTER: footer})
+        self._closing.close()
+        for table in self._report.tables:
+            target = summary.path(lake, table.name)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._file(table.name).open("rb+") as file:
+                os.fsync(file.fileno())
+            self._file(table.name).chmod(0o600)
+            self._file(table.name).replace(target)
+
+
+# ----------------------------------------------------------------------------------- derived from the catalogue
+
+
+def _record_columns(report: Report) -> dict[str, str]:
+    """The record as DuckDB's `read_json` is to read it: JSON name to type."""
+    columns = {name: _duckdb_type(kind) for name, kind in shape_of(report).fields.items()}
+    return {**columns, "day": "DATE", UNKNOWN: "VARCHAR"}
+
+
+def _duckdb_type(kind: Kind | Shape) -> str:
+    if not isinstance(kind, Shape):
+        return DUCKDB_TYPES[kind]
+    inner = ", ".join(f'"{name}" {_duckdb_type(field)}' for name, field in kind.fields.items())
+    return f"STRUCT({inner})" + ("[]" if kind.many else "")
+
+
+def _unfold_query(report: Report, table: Table) -> str:
+    """The query that unfolds the staged records into the rows of a table; `$scope` is bound."""
+    selects = [_unfold_source(report, table, source) for source in table.sources] or [_unfold_record(report, table)]
+    return "\nunion all\n".join(selects)
+
+
+def _unfold_record(report: Report, table: Table) -> str:
+    members = [source.member for each in report.tables for source in each.sources if source.many]
+    values = [
+        *(_value("stage", column) for column in table.columns),
+        *(f'len(stage."{member}")' for member in members),
+        f'stage."{UNKNOWN}"',
+    ]
+    return _select(report, table, ["$scope", "stage.day", f"stage.{report.key.name}", *values], "stage")
+
+
+def _unfold_source(report: Report, table: Table, source: Source) -> str:
+    values = ["$scope", "stage.day", f"stage.{report.key.name}"]
+    if table.discriminator:
+        values.append(f"'{source.label}'")
+    for column in table.columns:
+        values.append(_value("item", column, name=source.name_key if column.name == "name" else ""))
+    if source.many:
+        return _select(report, table, values, f'stage, unnest(stage."{source.member}") as element(item)')
+    return _select(
+        report, table, values, f'(select *, "{source.member}" as item from stage) as stage where item is not null'
+    )
+
+
+def _value(base: str, column: Column, *, name: str = "") -> str:
+    steps = (name or column.json_path).split(".")
+    value = ".".join([base, *(f'"{step}"' for step in steps)])
+    if column.was:
+        return f"coalesce({value}, " + ".".join([base, *(f'"{step}"' for step in steps[:-1]), f'"{column.was}"']) + ")"
+    return value
+
+
+def _select(report: Report, table: Table, values: Sequence[str], source: str) -> str:
+    columns = raw_columns(report, table)
+    spelled = ", ".join(
+        f'({value})::{column.duckdb_type} as "{column.name}"' for value, column in zip(values, columns, strict=True)
+    )
+    return f"select {spelled} from {source}"
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

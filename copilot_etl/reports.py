@@ -1,0 +1,380 @@
+"""The catalogue: each report's endpoints, grain, and the flat tables its records are unfolded into.
+
+A report is data. The gate that checks a line, the columns DuckDB reads, the Parquet schema, the `raw`
+tables and their comments are all derived from what stands here. Field names and meanings are GitHub's
+(docs.github.com, "Copilot usage metrics" reference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+ScopeKind = Literal["org", "enterprise"]
+
+Kind = Literal["id", "text", "key_text", "day", "flag", "count", "amount"]
+"""What a value is.
+
+id        64-bit integer; GitHub sends some ids as digit strings in some reports, so both are read
+text      string, stored as sent
+key_text  an id that is stored as text; integers are read too
+day       calendar day, `YYYY-MM-DD`
+flag      boolean
+count     64-bit integer, never negative; `8.0` is read as 8, `"8"` and 8.5 are refused
+amount    finite number, never negative
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose report: an organization or an enterprise. `key` names it in tables, paths and logs."""
+
+    kind: ScopeKind
+    name: str
+
+    @property
+    def key(self) -> str:
+        # A dot cannot stand in an organization's login, so the two kinds never share a key.
+        return self.name if self.kind == "org" else f"enterprise.{self.name}"
+
+
+DUCKDB_TYPES: Mapping[Kind, str] = {
+    "id": "BIGINT",
+    "text": "VARCHAR",
+    "key_text": "VARCHAR",
+    "day": "DATE",
+    "flag": "BOOLEAN",
+    "count": "BIGINT",
+    "amount": "DOUBLE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a raw table: `path` is where its value stands in the JSON object (default: its name),
+    `was` an older spelling of that path which is read when the newer one is absent or null."""
+
+    name: str
+    kind: Kind
+    description: str
+    path: str = ""
+    was: str = ""
+
+    @property
+    def json_path(self) -> str:
+        return self.path or self.name
+
+    @property
+    def duckdb_type(self) -> str:
+        return DUCKDB_TYPES[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A member of the record that gives rows to a table: an array (`many`) or one object.
+
+    `label` is the value of the table's discriminator column for rows from here; `name_key` is the JSON
+    name that the table's `name` column has in this member.
+    """
+
+    member: str
+    many: bool = True
+    label: str = ""
+    name_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One flat table of a report. Without `sources`, a row is the record itself."""
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    sources: tuple[Source, ...] = ()
+    discriminator: Column | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report of GitHub's: where it is asked for, since when it exists, and what its records hold."""
+
+    name: str
+    endpoints: Mapping[ScopeKind, str]
+    first_day: Mapping[ScopeKind, date]
+    key: Column
+    tables: tuple[Table, ...] = field(repr=False)
+
+    @property
+    def asset_prefix(self) -> str:
+        """The report's name as a Dagster key part: `users-1-day` becomes `users_1_day`."""
+        return self.name.replace("-", "_")
+
+
+SCOPE = Column("scope", "text", "Organization login (lower case), or `enterprise.SLUG`: whose report this row is from.")
+DAY = Column("day", "day", "UTC calendar day of the activity.")
+UNKNOWN_FIELDS = Column(
+    "unknown_fields",
+    "text",
+    "JSON object of every field in the record that this version does not know, by path; null when there is none.",
+)
+
+_INTERACTIONS = Column(
+    "user_initiated_interaction_count", "count", "Explicit prompts sent by the user; not opened panels or shortcuts."
+)
+_SIX = (
+    Column(
+        "code_generation_activity_count", "count", "Distinct output events; each code block of an answer counts once."
+    ),
+    Column(
+        "code_acceptance_activity_count",
+        "count",
+        "Built-in accept actions: apply, insert at cursor, insert into terminal, the Copy button.",
+    ),
+    Column(
+        "loc_suggested_to_add_sum",
+        "count",
+        "Lines suggested to add; agent edits are not in it.",
+        was="generated_loc_sum",
+    ),
+    Column("loc_suggested_to_delete_sum", "count", "Lines suggested to delete."),
+    Column(
+        "loc_added_sum",
+        "count",
+        "Lines added to the editor: accepted completions, applied blocks, agent and edit mode.",
+        was="accepted_loc_sum",
+    ),
+    Column("loc_deleted_sum", "count", "Lines deleted from the editor, so far by agent edits."),
+)
+_SEVEN = (_INTERACTIONS, *_SIX)
+
+_IDE = Column("ide", "text", "Editor as GitHub names it, for example `vscode`; an open list.")
+_FEATURE = Column("feature", "text", "Copilot feature, for example `code_completion`; an open list.")
+_LANGUAGE = Column("language", "text", "Language as the editor reported it: free text, synonyms side by side.")
+_MODEL = Column("model", "text", "Model as reported; `auto`, `unknown` and `others` occur.")
+
+_SESSIONS = (
+    Column("session_count", "count", "Sessions of the day."),
+    Column("request_count", "count", "Requests to the model, automatic follow-ups included."),
+    Column("prompt_count", "count", "Prompts typed by the user."),
+    Column("output_tokens_sum", "count", "Tokens the model wrote.", path="token_usage.output_tokens_sum"),
+    Column("prompt_tokens_sum", "count", "Tokens sent to the model.", path="token_usage.prompt_tokens_sum"),
+    Column(
+        "avg_tokens_per_request",
+        "amount",
+        "(output + prompt tokens) / requests as GitHub rounds it; recompute from the sums before averaging.",
+        path="token_usage.avg_tokens_per_request",
+    ),
+)
+
+
+def _distinct(name: str, what: str) -> Column:
+    return Column(
+        f"distinct_{name}_use_count", "count", f"Distinct {what} used; can exceed the five listed. Null: unavailable."
+    )
+
+
+USERS_1_DAY = Report(
+    name="users-1-day",
+    endpoints={
+        "org": "/orgs/{scope}/copilot/metrics/reports/users-1-day",
+        "enterprise": "/enterprises/{scope}/copilot/metrics/reports/users-1-day",
+    },
+    # docs.github.com, concepts/copilot-usage-metrics: organization history starts two months later.
+    first_day={"org": date(2025, 12, 12), "enterprise": date(2025, 10, 10)},
+    key=Column("user_id", "id", "GitHub's id of the person; stable over renames and organizations."),
+    tables=(
+        Table(
+            "user_day",
+            "One row per scope, day and user that GitHub saw; a row alone does not mean engagement.",
+            (
+                Column("user_login", "text", "Login on that day; changes on rename, so never a key."),
+                Column("organization_id", "key_text", "Id of the organization the report is for."),
+                Column("enterprise_id", "key_text", "Id of the enterprise; may be an empty string."),
+                *_SEVEN,
+                Column(
+                    "ai_credits_used",
+                    "amount",
+                    "AI credits of the day over everything (1 credit = 0.01 USD list value); since 2026-06-19.",
+                ),
+                Column("used_agent", "flag", "Agent mode in the IDE that day."),
+                Column("used_chat", "flag", "IDE chat that day."),
+                Column("used_cli", "flag", "Copilot CLI that day; absent before April 2026."),
+                Column("used_copilot_coding_agent", "flag", "Cloud agent, old name of the next flag."),
+                Column("used_copilot_cloud_agent", "flag", "Copilot cloud agent that day."),
+                Column(
+                    "used_copilot_code_review_active",
+                    "flag",
+                    "Requested a Copilot review or applied its suggestion; null: no code-review signal.",
+                ),
+                Column(
+                    "used_copilot_code_review_passive",
+                    "flag",
+                    "Copilot reviewed the user's pull request unasked; null: no code-review signal.",
+                ),
+                Column("used_copilot_app", "flag", "Copilot app that day; since 2026-07-28."),
+                Column("used_vscode_agent", "flag", "VS Code Agents window that day; since 2026-09-11."),
+                Column(
+                    "ai_adoption_phase_number",
+                    "count",
+                    "Adoption phase 0 to 3, computed by GitHub over the trailing 28 days.",
+                    path="ai_adoption_phase.phase_number",
+                ),
+                Column("ai_adoption_phase", "text", "Name of that phase.", path="ai_adoption_phase.phase"),
+                Column(
+                    "ai_adoption_phase_version",
+                    "text",
+                    "Version of GitHub's phase definition.",
+                    path="ai_adoption_phase.version",
+                ),
+                _distinct("skill", "CLI skills"),
+                _distinct("custom_agent", "CLI custom agents"),
+                _distinct("mcp", "MCP servers"),
+                _distinct("slash_cmd", "CLI slash commands"),
+                _distinct("plugin", "CLI plugins"),
+                Column("report_start_day", "day", "First day of the report's window; 28-day exports only."),
+                Column("report_end_day", "day", "Last day of the report's window; 28-day exports only."),
+                Column("etl_id", "text", "GitHub's ETL housekeeping."),
+                Column("day_partition", "text", "GitHub's ETL housekeeping."),
+                Column("entity_id_partition", "id", "GitHub's ETL housekeeping."),
+            ),
+        ),
+        Table(
+            "user_day_ide",
+            "One row per scope, day, user and editor; Copilot CLI is not an editor.",
+            (
+                _IDE,
+                *_SEVEN,
+                Column("ide_version", "text", "Last version seen that day.", path="last_known_ide_version.ide_version"),
+                Column(
+                    "ide_version_sampled_at",
+                    "text",
+                    "When it was seen (ISO 8601 as sent).",
+                    path="last_known_ide_version.sampled_at",
+                ),
+                Column("plugin", "text", "Copilot plugin of the editor.", path="last_known_plugin_version.plugin"),
+                Column(
+                    "plugin_version", "text", "Version of the plugin.", path="last_known_plugin_version.plugin_version"
+                ),
+                Column(
+                    "plugin_version_sampled_at",
+                    "text",
+                    "When it was seen (ISO 8601 as sent).",
+                    path="last_known_plugin_version.sampled_at",
+                ),
+            ),
+            (Source("totals_by_ide"),),
+        ),
+        Table(
+            "user_day_feature",
+            "One row per scope, day, user and feature; sums to the user's top-level counters.",
+            (_FEATURE, *_SEVEN),
+            (Source("totals_by_feature"),),
+        ),
+        Table(
+            "user_day_language_feature",
+            "One row per scope, day, user, language and feature; GitHub sends no interactions here.",
+            (_LANGUAGE, _FEATURE, *_SIX),
+            (Source("totals_by_language_feature"),),
+        ),
+        Table(
+            "user_day_language_model",
+            "One row per scope, day, user, language and model; everything but completions.",
+            (_LANGUAGE, _MODEL, *_SIX),
+            (Source("totals_by_language_model"),),
+        ),
+        Table(
+            "user_day_model_feature",
+            "One row per scope, day, user, model and feature; everything but completions.",
+            (_MODEL, _FEATURE, *_SEVEN),
+            (Source("totals_by_model_feature"),),
+        ),
+        Table(
+            "user_day_cli",
+            "One row per scope, day and user of Copilot CLI.",
+            (
+                *_SESSIONS,
+                Column(
+                    "cli_version",
+                    "text",
+                    "Last version seen that day; `unknown` if none.",
+                    path="last_known_cli_version.cli_version",
+                ),
+                Column(
+                    "cli_version_sampled_at",
+                    "text",
+                    "When it was seen (ISO 8601 as sent).",
+                    path="last_known_cli_version.sampled_at",
+                ),
+            ),
+            (Source("totals_by_cli", many=False),),
+        ),
+        Table(
+            "user_day_copilot_app",
+            "One row per scope, day and user of the Copilot app; its activity is also in the top-level counters.",
+            _SESSIONS,
+            (Source("totals_by_copilot_app", many=False),),
+        ),
+        Table(
+            "user_day_third_party_agent",
+            "One row per scope, day, user and third-party agent; never part of the top-level counters.",
+            (
+                Column("agent_id", "key_text", "Stable key of the agent."),
+                Column("agent_name", "text", "Name of the agent; may change."),
+                Column("user_initiated_interaction_count", "count", "Jobs started with this agent, not prompts."),
+            ),
+            (Source("totals_by_3rd_party_agent"),),
+        ),
+        Table(
+            "user_day_vscode_agent",
+            "One row per scope, day and user of the VS Code Agents window; in no other total.",
+            (
+                Column("session_count", "count", "Sessions of the day."),
+                Column("total_user_messages", "count", "Messages the user sent; null: unavailable."),
+            ),
+            (Source("totals_by_vscode_agent", many=False),),
+        ),
+        Table(
+            "user_day_cli_customization",
+            "One row per scope, day, user, customization type and name; GitHub lists at most five names a type.",
+            (
+                Column("name", "text", "Name of the skill, agent, server, command or plugin; others are hidden."),
+                Column(
+                    "interaction_count",
+                    "count",
+                    "Uses that day; units differ by type, so never add types.",
+                    was="user_initiated_interaction_count",
+                ),
+            ),
+            tuple(
+                Source(f"totals_by_{name}", label=name, name_key=name)
+                for name in ("skill", "custom_agent", "mcp", "slash_cmd", "plugin")
+            ),
+            discriminator=Column(
+                "customization_type", "text", "`skill`, `custom_agent`, `mcp`, `slash_cmd` or `plugin`."
+            ),
+        ),
+    ),
+)
+
+REPORTS: Mapping[str, Report] = {report.name: report for report in (USERS_1_DAY,)}
+
+
+def raw_columns(report: Report, table: Table) -> tuple[Column, ...]:
+    """All columns of `raw.<table>` in their order: the keys, then the table's own."""
+    keys = (SCOPE, DAY, report.key)
+    if table.discriminator:
+        keys = (*keys, table.discriminator)
+    own = table.columns if table.sources else (*table.columns, *_member_sizes(report), UNKNOWN_FIELDS)
+    return (*keys, *own)
+
+
+def _member_sizes(report: Report) -> tuple[Column, ...]:
+    """One column per array member: how many elements it had, so that an absent array is not an empty one."""
+    return tuple(
+        Column(f"{source.member}_count", "count", f"Elements of `{source.member}`; null: the array was absent or null.")
+        for table in report.tables
+        for source in table.sources
+        if source.many
+    )

@@ -1,0 +1,146 @@
+"""The one place where environment variables are read and checked; everything else takes values."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from copilot_etl.errors import ConfigError
+from copilot_etl.reports import USERS_1_DAY, Scope, ScopeKind
+
+# RFC 6750's token characters: whatever is outside them would show the token in an error of the HTTP library.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+_ORG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38})")
+_ENTERPRISE = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98})")
+_HOST_PATTERN = re.compile(r"[a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says, checked. `token` is None behind a gateway that signs in for us."""
+
+    api_url: str
+    auth: str
+    token: str | None = field(repr=False)
+    scopes: tuple[Scope, ...]
+    download_hosts: tuple[str, ...]
+    data_dir: Path
+    dagster_home: Path
+    start_day: dt.date
+    lookback_days: int
+    allow_loopback_http: bool
+    alert_webhook: str | None = field(repr=False)
+
+    def ready(self) -> Settings:
+        """These settings, if they are enough to ask GitHub for a report; raises ConfigError otherwise."""
+        if not self.scopes:
+            raise ConfigError("COPILOT_ORGS is not set. Name at least one organization, for example COPILOT_ORGS=acme.")
+        if self.token is None and self.auth != "none":
+            raise ConfigError("GITHUB_TOKEN is not set. Set it, or GITHUB_AUTH=none behind a gateway that signs in.")
+        return self
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads and checks every variable of the README's table; raises ConfigError with one line for a bad one.
+
+    A missing token or scope is allowed here, so that the code location loads without them; `ready` asks for both.
+    """
+    env = {name: value.strip() for name, value in (os.environ if environ is None else environ).items()}
+    data_dir = Path(env.get("COPILOT_DATA_DIR") or "data").absolute()
+    scopes = (
+        *_scopes(env, "COPILOT_ORGS", "org", _ORG),
+        *_scopes(env, "COPILOT_ENTERPRISES", "enterprise", _ENTERPRISE),
+    )
+    return Settings(
+        api_url=_api_url(env),
+        auth=_one_of(env, "GITHUB_AUTH", ("token", "none")),
+        token=_token(env),
+        scopes=scopes,
+        download_hosts=_hosts(env),
+        data_dir=data_dir,
+        dagster_home=Path(env.get("DAGSTER_HOME") or data_dir / "dagster"),
+        start_day=_start_day(env, scopes),
+        lookback_days=_whole(env, "COPILOT_LOOKBACK_DAYS", default=7, least=1, most=365),
+        allow_loopback_http=_one_of(env, "COPILOT_ALLOW_LOOPBACK_HTTP", ("0", "1")) == "1",
+        alert_webhook=env.get("COPILOT_ALERT_WEBHOOK_URL") or None,
+    )
+
+
+def parse_day(text: str, *, name: str = "day") -> dt.date:
+    """A UTC calendar day from `YYYY-MM-DD`; raises ConfigError for anything else."""
+    try:
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return dt.date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise ConfigError(f"{name}: {text[:40]!r} is not a day (YYYY-MM-DD).")
+
+
+def _token(env: Mapping[str, str]) -> str | None:
+    token = env.get("GITHUB_TOKEN") or None
+    if token and not _TOKEN.fullmatch(token):
+        raise ConfigError(
+            "GITHUB_TOKEN contains a character that cannot be in a token. Set the bare token, without quotes or 'Bearer'."
+        )
+    return token
+
+
+def _api_url(env: Mapping[str, str]) -> str:
+    url = (env.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("https", "http") and parts.hostname and not parts.query and not parts.username
+        parts.port  # noqa: B018 - raises ValueError for a port that is no number
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError("GITHUB_API_URL is not an address such as https://api.github.com.")
+    return url
+
+
+def _scopes(env: Mapping[str, str], name: str, kind: ScopeKind, pattern: re.Pattern[str]) -> tuple[Scope, ...]:
+    # GitHub's names are not case sensitive: folding first keeps `Acme` and `acme` one scope.
+    names = [item.strip().lower() for item in env.get(name, "").split(",") if item.strip()]
+    for item in names:
+        if not pattern.fullmatch(item):
+            raise ConfigError(
+                f"{name}: {item[:60]!r} is not a name GitHub gives. Use the name in the address, comma-separated."
+            )
+    return tuple(Scope(kind, item) for item in dict.fromkeys(names))
+
+
+def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:
+    hosts = [item.strip().lower() for item in env.get("COPILOT_DOWNLOAD_HOSTS", "").split(",") if item.strip()]
+    for host in hosts:
+        if not _HOST_PATTERN.fullmatch(host):
+            raise ConfigError(f"COPILOT_DOWNLOAD_HOSTS: {host[:60]!r} is not a host name (`*` stands for one label).")
+    return tuple(hosts)
+
+
+def _start_day(env: Mapping[str, str], scopes: tuple[Scope, ...]) -> dt.date:
+    if env.get("COPILOT_START_DAY"):
+        day = parse_day(env["COPILOT_START_DAY"], name="COPILOT_START_DAY")
+        if day >= dt.datetime.now(dt.UTC).date():
+            raise ConfigError(f"COPILOT_START_DAY: {day} is not a past day (UTC).")
+        return day
+    kinds = {scope.kind for scope in scopes} or {"org"}
+    return min(USERS_1_DAY.first_day[kind] for kind in kinds)
+
+
+def _whole(env: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise ConfigError(f"{name}: {text[:20]!r} is not a whole number from {least} to {most}.")
+    return int(text)
+
+
+def _one_of(env: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
+    value = env.get(name) or values[0]
+    if value not in values:
+        raise ConfigError(f"{name}: {value[:20]!r} is not one of {', '.join(values)}.")
+    return value

@@ -1,0 +1,446 @@
+"""The DuckDB file: a day replaced whole, the ledger, the models built whole, the rules' breaches, the published copy.
+
+One process writes at a time. A kernel lock beside the file keeps our own processes apart and is freed by a
+kill; DuckDB's own lock keeps everybody else out, and is waited for.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
+from copilot_etl.models import Model, Rule
+from copilot_etl.records import Normalised
+from copilot_etl.reports import REPORTS, Column, Report, raw_columns
+
+SCHEMAS: Mapping[str, str] = {
+    "raw": "One row as GitHub sent it, unfolded; replaced a day at a time.",
+    "core": "Conformed facts and dimensions.",
+    "marts": "What people query: one table a question.",
+    "ops": "What the pipeline did: state, versions and faults of every day.",
+}
+
+LEDGER = """
+create table if not exists ops.report_days (
+    scope varchar not null,
+    report varchar not null,
+    day date not null,
+    state varchar not null,
+    rows bigint,
+    files bigint,
+    bytes bigint,
+    content_hash varchar,
+    unknown_fields bigint,
+    attempts bigint not null,
+    first_seen_at timestamp not null,
+    last_seen_at timestamp not null,
+    loaded_at timestamp,
+    last_error varchar,
+    primary key (scope, report, day)
+)
+"""
+
+_LEDGER_COMMENTS: Mapping[str, str] = {
+    "scope": "Organization login, or `enterprise.SLUG`.",
+    "report": "GitHub's name of the report.",
+    "day": "UTC calendar day of the report.",
+    "state": "Result of the last look: loaded, loaded_empty, not_ready, no_report, failed or quarantined.",
+    "rows": "People in the version that is loaded now; null: none is.",
+    "files": "Files of that version.",
+    "bytes": "Bytes of those files as received.",
+    "content_hash": "SHA-256 over the hashes of those files.",
+    "unknown_fields": "Records of that version with a field this project does not know.",
+    "attempts": "How often this day was looked at.",
+    "first_seen_at": "First look, UTC.",
+    "last_seen_at": "Last look, UTC.",
+    "loaded_at": "When that version was loaded, UTC.",
+    "last_error": "What the last look that did not load said; null: it was fine.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a day, for the ledger."""
+
+    scope: str
+    report: str
+    day: dt.date
+    state: str
+    seen_at: dt.datetime
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDay:
+    """One row of `ops.report_days`; times are UTC."""
+
+    scope: str
+    report: str
+    day: dt.date
+    state: str
+    rows: int | None
+    files: int | None
+    bytes: int | None
+    content_hash: str | None
+    unknown_fields: int | None
+    attempts: int
+    first_seen_at: dt.datetime
+    last_seen_at: dt.datetime
+    loaded_at: dt.datetime | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule and how many offenders it found; zero is a kept rule."""
+
+    rule: Rule
+    offenders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: rows and seconds by model, the rules' results, and whether the new tables were kept."""
+
+    rows: Mapping[str, int]
+    seconds: Mapping[str, float]
+    breaches: tuple[Breach, ...]
+    kept: bool
+
+
+class Warehouse:
+    """The warehouse file at `path`; `wait` is how many seconds a busy file is waited for.
+
+    Every method opens the file, does one thing in one transaction and closes it. All raise WarehouseBusy when
+    another process keeps the file for longer than `wait`, and ConfigError when the path cannot hold a warehouse.
+    """
+
+    def __init__(self, path: Path, *, wait: float = 600.0) -> None:
+        self.path = path
+        self._wait = wait
+
+    # ------------------------------------------------------------------------------------------ the file
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The open file, for this process alone; created and brought to the catalogue's schema if need be."""
+        with self._locked() as deadline:
+            if not self.path.exists():
+                self._create()
+            connection = self._open(self.path, deadline)
+            try:
+                _prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+
+    @contextmanager
+    def _locked(self) -> Iterator[float]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        deadline = time.monotonic() + self._wait
+        lock_path = self.path.with_suffix(".lock")
+        lock = FileLock(lock_path, mode=0o600)
+        try:
+            lock.acquire(timeout=self._wait, poll_interval=0.05)
+        except Timeout:
+            raise WarehouseBusy(
+                f"The warehouse {self.path} is being written by another run. Try again when it has ended."
+            ) from None
+        except OSError as error:
+            raise ConfigError(f"Cannot write {lock_path}: {error.strerror}.") from None
+        try:
+            yield deadline
+        finally:
+            lock.release()
+
+    def _open(self, path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
+        while True:
+            try:
+                return duckdb.connect(path)
+            except duckdb.IOException as error:
+                holder = re.search(r"PID (\d+)", str(error))
+                if "Could not set lock" not in str(error):
+                    raise ConfigError(
+                        f"Cannot open {path} as a DuckDB file. Move it away, or set COPILOT_DATA_DIR."
+                    ) from None
+                if time.monotonic() >= deadline:
+                    pid = f" in process {holder[1]}" if holder else ""
+                    raise WarehouseBusy(
+                        f"The warehouse {path} is open{pid}. Close it there and try again; analysts read the published copy."
+                    ) from None
+                time.sleep(0.25)
+
+    def _create(self) -> None:
+        # A kill while DuckDB writes the first pages of a new file leaves one that no later run can open,
+        # so it is made under another name and renamed when it is whole.
+        new = self.path.with_suffix(".new")
+        for stale in (new, Path(f"{new}.wal")):
+            stale.unlink(missing_ok=True)
+        try:
+            with duckdb.connect(new) as connection:
+                _prepare(connection)
+                connection.execute("checkpoint")
+        except duckdb.IOException:
+            raise ConfigError(f"Cannot create {self.path}. Check that its folder can be written.") from None
+        _settle(new, self.path)
+
+    # -------------------------------------------------------------------------------------- days and ledger
+
+    def replace_day(
+        self, normalised: Normalised, *, report: Report, lake: Path, files: int, size: int, seen_at: dt.datetime
+    ) -> None:
+        """Replaces every table's rows of this scope and day with the lake's, and its ledger row, in one transaction."""
+        scope, day = normalised.scope, normalised.day
+        with self.connect() as connection, _transaction(connection):
+            for table in report.tables:
+                connection.execute(f'delete from raw."{table.name}" where scope = ? and day = ?', [scope, day])
+                if normalised.rows[table.name]:
+                    connection.execute(
+                        f'insert into raw."{table.name}" by name '
+                        "select * from read_parquet(?, hive_partitioning = false)",
+                        [str(normalised.path(lake, table.name))],
+                    )
+            state = "loaded" if normalised.records else "loaded_empty"
+            _note(connection, Look(scope, report.name, day, state, seen_at))
+            connection.execute(
+                "update ops.report_days set rows = ?, files = ?, bytes = ?, content_hash = ?, unknown_fields = ?, "
+                "loaded_at = ? where scope = ? and report = ? and day = ?",
+                [
+                    normalised.records,
+                    files,
+                    size,
+                    normalised.content_hash,
+                    max(normalised.unknown_fields.values(), default=0),
+                    seen_at,
+                    scope,
+                    report.name,
+                    day,
+                ],
+            )
+
+    def note(self, looks: Sequence[Look]) -> None:
+        """Puts looks that loaded nothing into the ledger; rows that are loaded stay."""
+        if looks:
+            with self.connect() as connection, _transaction(connection):
+                for look in looks:
+                    _note(connection, look)
+
+    def ledger(self, *, first: dt.date | None = None, last: dt.date | None = None) -> tuple[LedgerDay, ...]:
+        """The rows of `ops.report_days` between two days (both included), by scope, report and day."""
+        if not self.path.exists():
+            return ()
+        with self.connect() as connection:
+            rows = connection.execute(
+                "select * from ops.report_days where day between coalesce(?, day) and coalesce(?, day) "
+                "order by scope, report, day",
+                [first, last],
+            ).fetchall()
+        return tuple(LedgerDay(*row) for row in rows)
+
+    # --------------------------------------------------------------------------------------------- models
+
+    def build(self, models: Sequence[Model], rules: Sequence[Rule]) -> Built:
+        """Rebuilds every model and holds every rule, all in one transaction.
+
+        A model that differs from its described columns, or an offender of a rule of severity `error`, leaves
+        all tables as they were. Raises ConfigError for a model that does not run.
+        """
+        rows: dict[str, int] = {}
+        seconds: dict[str, float] = {}
+        with self.connect() as connection:
+            connection.execute("begin")
+            try:
+                for model in models:
+                    started = time.perf_counter()
+                    rows[model.full_name] = _build_model(connection, model)
+                    seconds[model.full_name] = time.perf_counter() - started
+                breaches = tuple(Breach(rule, _offenders(connection, rule)) for rule in rules)
+                kept = not any(breach.offenders and breach.rule.severity == "error" for breach in breaches)
+                connection.execute("commit" if kept else "rollback")
+            except BaseException:
+                connection.execute("rollback")
+                raise
+        return Built(rows, seconds, breaches, kept)
+
+    def publish(self, target: Path) -> int:
+        """Copies core, marts and ops into a fresh file and swaps it in; its size in bytes.
+
+        Readers of the old file keep what they see until they open it again. The storage version is one that
+        DuckDB 1.4 and later opens.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new = target.with_suffix(".new")
+        for stale in (new, Path(f"{new}.wal")):
+            stale.unlink(missing_ok=True)
+        with self.connect() as connection:
+            connection.execute(f"attach '{_literal(new)}' as published (storage_version 'v1.4.0')")
+            for schema in ("core", "marts", "ops"):
+                connection.execute(f"create schema published.{schema}")
+            for schema, table, comment in connection.execute(
+                "select schema_name, table_name, comment from duckdb_tables() "
+                "where database_name = current_database() and schema_name in ('core', 'marts', 'ops') order by all"
+            ).fetchall():
+                name = f'{schema}."{table}"'
+                connection.execute(f"create table published.{name} as from {name}")
+                _comment(connection, f"table published.{name}", comment)
+                for column, text in connection.execute(
+                    "select column_name, comment from duckdb_columns() "
+                    "where database_name = current_database() and schema_name = ? and table_name = ?",
+                    [schema, table],
+                ).fetchall():
+                    _comment(connection, f'column published.{name}."{column}"', text)
+            connection.execute("checkpoint published")
+            connection.execute("detach published")
+        _settle(new, target)
+        return target.stat().st_size
+
+
+# ----------------------------------------------------------------------------------------------- statements
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Brings an open file to the catalogue's schema; a column new to the catalogue is added, never dropped."""
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set memory_limit = '1GiB'")
+    have = {
+        (table, column)
+        for table, column in connection.execute(
+            "select table_name, column_name from duckdb_columns() "
+            "where schema_name = 'raw' and database_name = current_database()"
+        ).fetchall()
+    }
+    wanted = [
+        (table, column)
+        for report in REPORTS.values()
+        for table in report.tables
+        for column in raw_columns(report, table)
+        if (table.name, column.name) not in have
+    ]
+    if not wanted:
+        return
+    with _transaction(connection):
+        for schema, comment in SCHEMAS.items():
+            connection.execute(f"create schema if not exists {schema}")
+            _comment(connection, f"schema {schema}", comment)
+        connection.execute(LEDGER)
+        _comment(connection, "table ops.report_days", "State of every scope, report and day that was looked at.")
+        for column, comment in _LEDGER_COMMENTS.items():
+            _comment(connection, f"column ops.report_days.{column}", comment)
+        for table, column in wanted:
+            name = f'raw."{table.name}"'
+            if not any(known == table.name for known, _ in have):
+                connection.execute(f"create table if not exists {name} ({_definition(column)})")
+                _comment(connection, f"table {name}", table.grain)
+            connection.execute(f"alter table {name} add column if not exists {_definition(column)}")
+            _comment(connection, f'column {name}."{column.name}"', column.description)
+
+
+def _definition(column: Column) -> str:
+    return f'"{column.name}" {column.duckdb_type}'
+
+
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    connection.execute("begin")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def _note(connection: duckdb.DuckDBPyConnection, look: Look) -> None:
+    # "No report" for a day that is loaded is no news about its rows: the day stays loaded, the answer is kept.
+    connection.execute(
+        """
+        insert into ops.report_days
+            (scope, report, day, state, attempts, first_seen_at, last_seen_at, last_error)
+        values ($scope, $report, $day, $state, 1, $seen_at, $seen_at, $error)
+        on conflict (scope, report, day) do update set
+            state = case
+                when excluded.state not in ('not_ready', 'no_report') or report_days.loaded_at is null
+                    then excluded.state
+                when report_days.rows > 0 then 'loaded'
+                else 'loaded_empty'
+            end,
+            attempts = report_days.attempts + 1,
+            last_seen_at = excluded.last_seen_at,
+            last_error = excluded.last_error
+        """,
+        {
+            "scope": look.scope,
+            "report": look.report,
+            "day": look.day,
+            "state": look.state,
+            "seen_at": look.seen_at,
+            "error": look.error,
+        },
+    )
+
+
+def _build_model(connection: duckdb.DuckDBPyConnection, model: Model) -> int:
+    try:
+        connection.execute(f"create or replace table {model.full_name} as {model.sql}")
+    except duckdb.Error as error:
+        raise ConfigError(f"Model {model.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
+    found = [(name, kind) for name, kind, *_ in connection.execute(f"describe {model.full_name}").fetchall()]
+    described = [(column.name, column.data_type.upper()) for column in model.columns]
+    if found != described:
+        differing = next(
+            (name for name, _ in found + described if (name, dict(found).get(name)) not in described),
+            "their order",
+        )
+        raise ConfigError(
+            f"Model {model.full_name} differs from its description: {differing}. Mend its .sql or its .yml."
+        )
+    _comment(connection, f"table {model.full_name}", model.description)
+    for column in model.columns:
+        _comment(connection, f'column {model.full_name}."{column.name}"', column.description)
+    return _count(connection, f"from {model.full_name}")
+
+
+def _offenders(connection: duckdb.DuckDBPyConnection, rule: Rule) -> int:
+    try:
+        return _count(connection, f"from ({rule.sql})")
+    except duckdb.Error as error:
+        raise ConfigError(
+            f"Rule {rule.schema}.{rule.table}.{rule.name} does not run: {str(error).splitlines()[0][:120]}"
+        ) from None
+
+
+def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
+    row = connection.execute(f"select count(*) {source}").fetchone()
+    return row[0] if row else 0
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, what: str, text: str | None) -> None:
+    if text:  # COMMENT takes no parameters
+        connection.execute(f"comment on {what} is '{_literal(text)}'")
+
+
+def _literal(value: str | Path) -> str:
+    return str(value).replace("'", "''")
+
+
+def _settle(new: Path, target: Path) -> None:
+    """Puts a finished file in its place so that a power cut leaves the old one or the new one."""
+    new.chmod(0o600)
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    new.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -453,7 +453,7 @@ def ui(port: int) -> None:
         "-p",
         str(port),
     ]
-    sys.exit(subprocess.run(command, env=environment, cwd=ROOT).returncode)
+    sys.exit(subprocess.run(command, env=environment, cwd=ROOT).returncode)  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 
@@ -70,9 +70,7 @@ def _add(shape: Shape, columns: tuple[Column, ...], *, name_key: str = "") -> No
         *parents, last = (name_key if name_key and column.name == "name" else column.json_path).split(".")
         parent = shape
         for name in parents:
-            child = parent.fields.setdefault(name, Shape({}))
-            assert isinstance(child, Shape)
-            parent = child
+            parent = cast(Shape, parent.fields.setdefault(name, Shape({})))
         parent.fields[last] = column.kind
         if column.was:
             parent.fields[column.was] = column.kind
@@ -127,16 +125,20 @@ class Gate:
         unknown: dict[str, Any] = {}
         for path, place, value in _unknown(record, self._shape):
             unknown[place] = value
-            if self.unknown_fields[_counted(place)] >= _ADOPT_AFTER and path not in self._adopted:
-                if len(self._adopted) < _ADOPT_AT_MOST:
-                    self._adopted.append(path)
-                    self._build()
+            self._consider(path, place)
         for name in (self._key, "day"):
             if record.get(name) is None:
                 raise Refusal(f"{name} is missing")
         if record["day"] != self._day:
             raise Refusal("day is not the day of the report")
         return int(record[self._key]), self._with_unknown(line, unknown)
+
+    def _consider(self, path: tuple[str, ...], place: str) -> None:
+        """Takes an unknown field that is seen often into the type, so that it costs C speed again."""
+        often = self.unknown_fields[_counted(place)] >= _ADOPT_AFTER
+        if often and path not in self._adopted and len(self._adopted) < _ADOPT_AT_MOST:
+            self._adopted.append(path)
+            self._build()
 
     def _with_unknown(self, line: bytes, unknown: Mapping[str, Any]) -> bytes:
         if not unknown:

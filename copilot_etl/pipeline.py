@@ -280,7 +280,7 @@ def wanted_days(
 
 
 def settled(row: LedgerDay) -> bool:
-    """Whether nothing new is to be expected of a day: seen loaded, or known to have no report, when it was old enough."""
+    """Whether nothing new is to be expected of a day: it was old enough when it was last seen loaded, or missing."""
     if row.state == "no_report":
         return True
     return row.state in ("loaded", "loaded_empty") and (row.last_seen_at.date() - row.day).days >= RESTATED_DAYS

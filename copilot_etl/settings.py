@@ -85,7 +85,7 @@ def _token(env: Mapping[str, str]) -> str | None:
     token = env.get("GITHUB_TOKEN") or None
     if token and not _TOKEN.fullmatch(token):
         raise ConfigError(
-            "GITHUB_TOKEN contains a character that cannot be in a token. Set the bare token, without quotes or 'Bearer'."
+            "GITHUB_TOKEN contains a character that cannot be in a token. Set it alone, without quotes or 'Bearer'."
         )
     return token
 

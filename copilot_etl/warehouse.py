@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
+from copilot_etl.errors import ConfigError, WarehouseBusy
 from copilot_etl.models import Model, Rule
 from copilot_etl.records import Normalised
 from copilot_etl.reports import REPORTS, Column, Report, raw_columns
@@ -176,7 +176,7 @@ class Warehouse:
                 if time.monotonic() >= deadline:
                     pid = f" in process {holder[1]}" if holder else ""
                     raise WarehouseBusy(
-                        f"The warehouse {path} is open{pid}. Close it there and try again; analysts read the published copy."
+                        f"The warehouse {path} is open{pid}. Close it there; analysts read the published copy."
                     ) from None
                 time.sleep(0.25)
 

@@ -201,7 +201,19 @@ def test_a_line_may_hold_any_text(tmp_path: Path) -> None:
         [ndjson(record(1), record(2), record(1))],
         [ndjson(record(1), record(2)), b'{"user_id": 1, "day": "2026-10-01", "user_login": "login1"}\n'],
     ],
-    ids="one two bom crlf blanks array gzip empty-part id-as-text duplicate duplicate-otherwise-written".split(),
+    ids=[
+        "one",
+        "two",
+        "bom",
+        "crlf",
+        "blanks",
+        "array",
+        "gzip",
+        "empty-part",
+        "id-as-text",
+        "duplicate",
+        "duplicate-otherwise-written",
+    ],
 )
 def test_the_same_people_come_out_of_every_tolerated_form(tmp_path: Path, parts: list[bytes]) -> None:
     summary = load(tmp_path, *parts)
@@ -213,9 +225,7 @@ def test_the_same_people_come_out_of_every_tolerated_form(tmp_path: Path, parts:
 def test_a_whole_number_may_be_written_as_a_fraction(tmp_path: Path) -> None:
     load(tmp_path, ndjson(record(1, loc_added_sum=8.0, totals_by_feature=[{**FEATURE, "loc_added_sum": 3.0}])))
 
-    assert query(tmp_path, "select u.loc_added_sum, f.loc_added_sum from user_day as u, user_day_feature as f") == [
-        (8, 3)
-    ]
+    assert query(tmp_path, "select u.loc_added_sum, f.loc_added_sum from user_day u, user_day_feature f") == [(8, 3)]
 
 
 GOOD = ndjson(record(1))
@@ -237,7 +247,7 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "id with leading zeros": (ndjson(record("007")), "user_id: expected a number"),
     "no day": (ndjson({"user_id": 2}), "day is missing"),
     "other day": (ndjson({**record(2), "day": "2026-10-02"}), "day is not the day of the report"),
-    "other day, unknown field": (ndjson({**record(2), "day": "2026-10-02", "x": 1}), "day is not the day of the report"),
+    "other day, unknown field": (ndjson({**record(2), "day": "2026-10-02", "x": 1}), "day is not the day"),
     "text for a count": (ndjson(record(2, loc_added_sum="5")), "loc_added_sum: expected a number, got a string"),
     "boolean for a count": (ndjson(record(2, loc_added_sum=True)), "expected a number, got a boolean"),
     "fraction": (ndjson(record(2, loc_added_sum=3.5)), "loc_added_sum: expected a whole number"),
@@ -245,12 +255,12 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "negative credits": (ndjson(record(2, ai_credits_used=-0.5)), "ai_credits_used: negative"),
     "beyond 64 bits": (ndjson(record(2, loc_added_sum=2**63)), "loc_added_sum: beyond 64 bits"),
     "object for a count": (ndjson(record(2, loc_added_sum={})), "expected a number, got an object"),
-    "number for a text": (ndjson(record(2, user_login=5) | {"user_login": 5}), "user_login: expected a string"),
+    "number for a text": (ndjson(record(2) | {"user_login": 5}), "user_login: expected a string"),
     "number for a flag": (ndjson(record(2, used_cli=1)), "used_cli: expected a boolean"),
     "object for an array": (ndjson(record(2, totals_by_ide={})), "totals_by_ide: expected an array"),
-    "null element": (ndjson(record(2, totals_by_ide=[None])), "totals_by_ide[]: expected an object, got null"),
+    "null element": (ndjson(record(2, totals_by_ide=[None])), "totals_by_ide[]: expected an object"),
     "array for an object": (ndjson(record(2, totals_by_cli=[])), "totals_by_cli: expected an object"),
-    "bad nested count": (ndjson(record(2, totals_by_feature=[{**FEATURE, "loc_added_sum": "x"}])), "totals_by_feature[]"),
+    "bad nested count": (ndjson(record(2, totals_by_feature=[{"loc_added_sum": "x"}])), "totals_by_feature[].loc"),
     "bad window day": (ndjson(record(2, report_end_day="01.10.2026")), "report_end_day: not a day"),
     "key twice": (b'{"day":"2026-10-01","user_id":2,"user_id":3}', "a key stands twice in one object"),
     "nested key twice": (
@@ -311,12 +321,10 @@ def test_many_pieces_give_the_rows_of_one(tmp_path: Path, monkeypatch: pytest.Mo
     assert summary.rows["user_day"] == summary.rows["user_day_feature"] == 500
     assert query(tmp_path, "select sum(user_id), sum(code_generation_activity_count) from user_day_feature") == [
         (sum(range(500)), 2000)
-    ] or query(tmp_path, "select sum(user_id) from user_day") == [(sum(range(500)),)]
+    ]
 
 
-def test_a_bad_line_is_numbered_in_its_file_whatever_the_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bad_line_is_numbered_in_its_file_not_in_its_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [ndjson(record(n)) for n in range(100)]
     rows[77] = b'{"day":"2026-10-01","user_id":77,"used_cli":true,"used_cli":false}\n'
     monkeypatch.setattr(records, "_PIECE", 1_000)

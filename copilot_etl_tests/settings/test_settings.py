@@ -1,0 +1,86 @@
+"""Environment variables: what is read, and the one line for what cannot be."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from copilot_etl import settings
+from copilot_etl.errors import ConfigError
+from copilot_etl.reports import Scope
+
+TOKEN = "ghp_" + "a1B2" * 9
+
+
+def test_a_token_and_an_organization_are_enough() -> None:
+    chosen = settings.read({"GITHUB_TOKEN": f" {TOKEN}\n", "COPILOT_ORGS": "Acme, acme,octo-org,"}).ready()
+
+    assert chosen.token == TOKEN
+    assert chosen.scopes == (Scope("org", "acme"), Scope("org", "octo-org"))
+    assert (chosen.api_url, chosen.start_day, chosen.lookback_days) == (
+        "https://api.github.com",
+        dt.date(2025, 12, 12),
+        7,
+    )
+
+
+def test_an_enterprise_and_an_organization_of_one_name_are_two_scopes() -> None:
+    chosen = settings.read({"COPILOT_ORGS": "acme", "COPILOT_ENTERPRISES": "acme"})
+
+    assert [scope.key for scope in chosen.scopes] == ["acme", "enterprise.acme"]
+    assert chosen.start_day == dt.date(2025, 10, 10)
+
+
+def test_no_token_is_needed_behind_a_gateway_that_signs_in() -> None:
+    assert settings.read({"GITHUB_AUTH": "none", "COPILOT_ORGS": "acme"}).ready().token is None
+
+
+def test_the_token_is_not_shown() -> None:
+    chosen = settings.read({"GITHUB_TOKEN": TOKEN, "COPILOT_ALERT_WEBHOOK_URL": "https://hooks.example/secret"})
+
+    assert TOKEN not in repr(chosen)
+    assert "secret" not in repr(chosen)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("GITHUB_TOKEN", f"Bearer {TOKEN}", "a character that cannot be in a token"),
+        ("GITHUB_TOKEN", f'"{TOKEN}"', "a character that cannot be in a token"),
+        ("GITHUB_TOKEN", f"{TOKEN[:9]}\n{TOKEN[9:]}", "a character that cannot be in a token"),
+        ("GITHUB_API_URL", "api.github.com", "GITHUB_API_URL is not an address"),
+        ("GITHUB_API_URL", "https://user:secret@api.github.com", "GITHUB_API_URL is not an address"),
+        ("GITHUB_API_URL", "https://api.github.com:port", "GITHUB_API_URL is not an address"),
+        ("GITHUB_AUTH", "maybe", "GITHUB_AUTH: 'maybe' is not one of token, none."),
+        ("COPILOT_ORGS", "acme/../x", "COPILOT_ORGS: 'acme/../x' is not a name"),
+        ("COPILOT_ORGS", "a'; drop table x", "is not a name"),
+        ("COPILOT_ORGS", "x" * 41, "is not a name"),
+        ("COPILOT_ENTERPRISES", "a.b", "is not a name"),
+        ("COPILOT_DOWNLOAD_HOSTS", "https://a.example/", "is not a host name"),
+        ("COPILOT_START_DAY", "2026-2-5", "COPILOT_START_DAY: '2026-2-5' is not a day (YYYY-MM-DD)."),
+        ("COPILOT_START_DAY", "2026-02-31", "is not a day"),
+        ("COPILOT_START_DAY", "2999-12-31", "is not a past day (UTC)"),
+        ("COPILOT_LOOKBACK_DAYS", "0", "is not a whole number from 1 to 365"),
+        ("COPILOT_LOOKBACK_DAYS", "seven", "is not a whole number"),
+        ("COPILOT_ALLOW_LOOPBACK_HTTP", "yes", "is not one of 0, 1"),
+    ],
+)
+def test_a_bad_value_gives_one_line_with_the_name_of_the_variable(name: str, value: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings.read({name: value})
+
+    assert said in str(caught.value)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) <= 200
+    assert TOKEN[9:] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [({"GITHUB_TOKEN": TOKEN}, "COPILOT_ORGS is not set."), ({"COPILOT_ORGS": "acme"}, "GITHUB_TOKEN is not set.")],
+)
+def test_what_is_missing_is_named(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        settings.read(environ).ready()

@@ -1,0 +1,298 @@
+"""GitHub's reports API: the links of a day, every answer told apart, and all files of a day or none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import tenacity
+
+from copilot_etl import __version__
+from copilot_etl.download import Downloads, Expired, Limits, Part
+from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
+from copilot_etl.reports import Report, Scope
+
+API_VERSION = "2026-03-10"
+USER_AGENT = f"copilot_etl/{__version__}"
+
+log = logging.getLogger(__name__)
+
+
+class NotFound(NotReady):
+    """404: no report for this day, or a scope that the token cannot see; what is known of the scope decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """All files of one day, downloaded; `requests` is how often the API was asked."""
+
+    report_day: dt.date
+    parts: tuple[Part, ...]
+    requests: int
+
+
+@dataclass(slots=True)
+class _Tries:
+    """The API requests that one scope's day may still cost, and how often a limit was met."""
+
+    left: int
+    made: int = 0
+    limited: int = 0
+
+
+class GitHub:
+    """Two clients: one with the token for the API, one without anything for the signed links.
+
+    `token` is None when a gateway at `api_url` signs in. Both honour the usual proxy and CA variables.
+    `sleep` takes the waits, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_url: str,
+        token: str | None,
+        download_hosts: Sequence[str] = (),
+        allow_loopback_http: bool = False,
+        limits: Limits | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._sleep = sleep
+        self._url = httpx.URL(api_url)
+        headers = {
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": API_VERSION,
+            "User-Agent": USER_AGENT,
+        }
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._client = httpx.Client(headers=headers, timeout=self._limits.timeouts, follow_redirects=False)
+        self._downloads = Downloads(
+            api_host=self._url.host,
+            extra_hosts=download_hosts,
+            allow_loopback_http=allow_loopback_http,
+            limits=self._limits,
+            sleep=sleep,
+            user_agent=USER_AGENT,
+        )
+        self._warned = False
+
+    def __enter__(self) -> GitHub:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._downloads.close()
+
+    def links(self, report: Report, scope: Scope, day: dt.date) -> tuple[str, ...]:
+        """The signed links of a day: secrets that live about an hour.
+
+        Raises NotReady (NotFound for a 404), Refused, Unavailable once the tries are used up, or Unexpected.
+        """
+        return self._links(report, scope, day, _Tries(self._limits.api_tries))
+
+    def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path) -> Fetched:
+        """Asks for the links and downloads every file into a folder: all of them, or nothing stays there.
+
+        Links that expire are asked for anew, never used again. Raises like `links`, and ConfigError for a link to
+        a host that is not allowed.
+        """
+        tries = _Tries(self._limits.api_tries)
+        where = f"{scope.key} {day}"
+        stale: Expired | None = None
+        for _ in range(self._limits.link_rounds):
+            links = self._links(report, scope, day, tries)
+            try:
+                return Fetched(day, self._downloads.fetch(links, into=into, where=where), tries.made)
+            except Expired as error:
+                stale = error
+                if not tries.left:
+                    break
+        raise Unavailable(f"{where}: GitHub's file host keeps refusing fresh links ({stale}). Try again later.")
+
+    # ---------------------------------------------------------------------------------------- asking
+
+    def _links(self, report: Report, scope: Scope, day: dt.date, tries: _Tries) -> tuple[str, ...]:
+        url = self._url.copy_with(
+            path=self._url.path.rstrip("/") + report.endpoints[scope.kind].format(scope=scope.name),
+            params={"day": day.isoformat()},
+        )
+
+        def ask() -> tuple[str, ...]:
+            tries.left -= 1
+            tries.made += 1
+            return self._ask(url, scope, day, tries)
+
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Unavailable),
+            stop=tenacity.stop_any(
+                lambda _: tries.left <= 0,
+                tenacity.stop_after_delay(self._limits.patience),
+                lambda state: _asked_wait(state) > self._limits.patience,
+            ),
+            wait=lambda state: _asked_wait(state) or self._limits.backoff(state),
+            sleep=self._sleep,
+            reraise=True,
+        )(ask)
+
+    def _ask(self, url: httpx.URL, scope: Scope, day: dt.date, tries: _Tries) -> tuple[str, ...]:
+        where = f"{scope.key} {day}"
+        for _ in range(self._limits.redirects + 1):
+            response, body = self._get(url, where)
+            if not (300 <= response.status_code < 400 and "location" in response.headers):
+                break
+            url = self._redirected(url, response, where)
+        else:
+            raise Unexpected(f"{where}: GitHub redirects in a circle.")
+        self._announced_end(response)
+        if response.status_code == 200:
+            return _parse(body, day, where)
+        raise _error(response, body, self._url.host, scope, where, tries)
+
+    def _get(self, url: httpx.URL, where: str) -> tuple[httpx.Response, bytes]:
+        """One answer, with its size and its total time bounded; every fault of the line is Unavailable."""
+        deadline = time.monotonic() + self._limits.api_seconds
+        body = b""
+        try:
+            with self._client.stream("GET", url) as response:
+                for block in response.iter_bytes():
+                    body += block
+                    if len(body) > self._limits.api_bytes:
+                        raise Unexpected(f"{where}: GitHub's answer is larger than {self._limits.api_bytes} bytes.")
+                    if time.monotonic() > deadline:
+                        raise Unavailable(f"{where}: GitHub took more than {self._limits.api_seconds:.0f} s to answer.")
+        except (httpx.TransportError, httpx.DecodingError, httpx.StreamError) as error:
+            # Their texts may hold the address, and their chain holds the request with its headers.
+            raise Unavailable(f"{where}: no answer from {url.host} ({type(error).__name__}).") from None
+        return response, body
+
+    def _redirected(self, url: httpx.URL, response: httpx.Response, where: str) -> httpx.URL:
+        try:
+            target = url.join(response.headers["location"])
+        except (httpx.InvalidURL, ValueError):
+            raise Unexpected(f"{where}: GitHub redirects to something that is no address.") from None
+        if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port) or target.userinfo:
+            raise Unexpected(f"{where}: GitHub redirects to another host; not followed. Check GITHUB_API_URL.")
+        return target
+
+    def _announced_end(self, response: httpx.Response) -> None:
+        if not self._warned and ("sunset" in response.headers or "deprecation" in response.headers):
+            self._warned = True
+            log.warning("GitHub announces the end of API version %s; update copilot_etl.", API_VERSION)
+
+
+def _parse(body: bytes, day: dt.date, where: str) -> tuple[str, ...]:
+    """The links in a 200 answer; the ways in which GitHub says "no report (yet)" with a 200 are NotReady."""
+    try:
+        answer: Any = json.loads(body) if body.strip() else None
+    except (ValueError, RecursionError):
+        raise Unavailable(f"{where}: GitHub answered something that is not a report.") from None
+    if answer is None or isinstance(answer, str):
+        raise NotReady(f"{where}: no report (yet).")
+    if not isinstance(answer, dict):
+        raise Unavailable(f"{where}: GitHub answered something that is not a report.")
+    links = answer.get("download_links")
+    if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
+        raise Unavailable(f"{where}: GitHub's answer has no list of links in download_links; its contract changed.")
+    if not links:
+        raise NotReady(f"{where}: no report (yet), the list of links is empty.")
+    if answer.get("report_day") != day.isoformat():
+        raise Unavailable(f"{where}: GitHub answered with the report of another day.")
+    return tuple(links)
+
+
+def _error(
+    response: httpx.Response, body: bytes, host: str, scope: Scope, where: str, tries: _Tries
+) -> CopilotEtlError:
+    """What an answer that is not 200 means (contract: rate limits share 403 with refusals that never heal)."""
+    status = response.status_code
+    text = body.decode(errors="replace").lower()
+    name = scope.name
+    if status == 204:
+        return NotReady(f"{where}: no report (yet).")
+    if status == 429 or (status == 403 and _is_limit(response, text)):
+        return _limited(response, where, tries)
+    if status == 401:
+        return Refused(
+            f"{host} refused the token (401). Check GITHUB_TOKEN: expired, revoked or for another host.", whole_run=True
+        )
+    if status == 403:
+        return _forbidden(response, text, name)
+    if status == 404:
+        return NotFound(f"{where}: no report, or the token cannot see {name} (404).")
+    if status == 410 or (status == 400 and "version" in text):
+        return Refused(
+            f"GitHub no longer serves API version {API_VERSION} ({status}). Update copilot_etl.", whole_run=True
+        )
+    if status == 422:
+        return Unexpected(f"{where}: GitHub rejected the request (422). Please report this.")
+    if status in (408, 500, 502, 503, 504) or status >= 520:
+        return Unavailable(f"{where}: GitHub is out of order ({status}). Try again later.")
+    return Unexpected(f"{where}: GitHub answered with an unexpected status ({status}).")
+
+
+def _forbidden(response: httpx.Response, text: str, name: str) -> Refused:
+    if "policy must be enabled" in text:
+        return Refused(
+            f"Copilot usage metrics are switched off for {name} (403). "
+            "An owner must enable the policy 'Copilot usage metrics'."
+        )
+    if "x-github-sso" in response.headers:
+        return Refused(f"The token is not authorized for single sign-on of {name} (403). Authorize it in its settings.")
+    if "organization role" in text or "requires admin" in text:
+        return Refused(
+            f"The token may not read metrics of {name} (403): needs an owner or 'View organization Copilot metrics'."
+        )
+    if "not accessible" in text:
+        return Refused(
+            f"The token may not read metrics of {name} (403): needs the permission "
+            "'Organization Copilot metrics: read'."
+        )
+    return Refused(f"GitHub forbids reading metrics of {name} (403). Check the token's permissions and the policy.")
+
+
+def _is_limit(response: httpx.Response, text: str) -> bool:
+    headers = response.headers
+    return headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers or "rate limit" in text
+
+
+def _limited(response: httpx.Response, where: str, tries: _Tries) -> Unavailable:
+    """The wait is taken from the answer's own clock, since ours may be wrong."""
+    tries.limited += 1
+    now = _http_date(response.headers.get("date")) or dt.datetime.now(dt.UTC)
+    after = response.headers.get("retry-after", "").strip()
+    reset = response.headers.get("x-ratelimit-reset", "").strip()
+    if after.isdigit():
+        wait = float(after)
+    elif at := _http_date(after):
+        wait = (at - now).total_seconds()
+    elif response.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+        wait = float(reset) - now.timestamp() + 1
+    else:  # docs.github.com, rate limits: at least a minute, then exponentially
+        wait = 60.0 * 2 ** (tries.limited - 1)
+    wait = max(wait, 1.0)
+    until = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=min(wait, 10**8))).strftime("%Y-%m-%d %H:%M UTC")
+    return Unavailable(f"{where}: GitHub's rate limit is reached until {until}. Run again after it.", retry_after=wait)
+
+
+def _http_date(text: str | None) -> dt.datetime | None:
+    try:
+        found = email.utils.parsedate_to_datetime(text or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def _asked_wait(state: tenacity.RetryCallState) -> float:
+    """The wait in seconds that the server asked for in the failed attempt; 0 when it named none."""
+    error = state.outcome.exception() if state.outcome else None
+    return (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0

@@ -200,12 +200,19 @@ def _execute(
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     data = failures[0].user_failure_data if failures else None
     if data is None:
-        said = failures[0].error.message if failures and failures[0].error else "see the run in the web server"
-        raise CopilotEtlError(f"the {job} run failed: {said.strip().splitlines()[0][:160]}")
+        raise CopilotEtlError(f"the {job} run failed: {_cause(failures)}. The whole story: the run in the web server.")
     error = CopilotEtlError(str(data.description).replace("\n", " "))
     code = data.metadata.get("exit_code")
     error.exit_code = int(str(code.value)) if code else 1
     raise error
+
+
+def _cause(failures: Sequence[Any]) -> str:
+    """The innermost error of a failed step, in one line."""
+    error = failures[0].error if failures else None
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip().splitlines()[0][:160] if error else "no reason was given"
 
 
 @contextmanager

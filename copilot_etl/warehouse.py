@@ -23,12 +23,7 @@ from copilot_etl.models import Model, Rule
 from copilot_etl.records import Normalised
 from copilot_etl.reports import REPORTS, Column, Report, raw_columns
 
-SCHEMAS: Mapping[str, str] = {
-    "raw": "One row as GitHub sent it, unfolded; replaced a day at a time.",
-    "core": "Conformed facts and dimensions.",
-    "marts": "What people query: one table a question.",
-    "ops": "What the pipeline did: state, versions and faults of every day.",
-}
+SCHEMAS = ("raw", "core", "marts", "ops")
 
 LEDGER = """
 create table if not exists ops.report_days (
@@ -329,9 +324,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     if not wanted:
         return
     with _transaction(connection):
-        for schema, comment in SCHEMAS.items():
+        for schema in SCHEMAS:
             connection.execute(f"create schema if not exists {schema}")
-            _comment(connection, f"schema {schema}", comment)
         connection.execute(LEDGER)
         _comment(connection, "table ops.report_days", "State of every scope, report and day that was looked at.")
         for column, comment in _LEDGER_COMMENTS.items():

@@ -1,7 +1,5 @@
 """A failed run as one clear message: in the log, and at a webhook when one is set."""
 
-from __future__ import annotations
-
 import dagster as dg
 import httpx
 

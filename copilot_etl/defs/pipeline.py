@@ -5,8 +5,6 @@ each day ends. In separate steps, or one event for a whole range, a bad day woul
 recorded as good.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -70,7 +68,9 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
         partitions_def=PARTITIONS,
         backfill_policy=dg.BackfillPolicy.multi_run(DAYS_A_RUN),
     )
-    def days(context: dg.AssetExecutionContext, config: DayConfig, announce: dg.ResourceParam[Announce]) -> None:
+    def days(
+        context: dg.AssetExecutionContext, config: DayConfig, announce: dg.ResourceParam[Announce]
+    ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
         failed: list[Outcome] = []
         try:
             chosen = settings.read().ready()
@@ -80,8 +80,7 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
                     context.log.info(_line(outcome))
                 bad = [outcome for outcome in outcomes if not outcome.good]
                 whole = not bad and len(scopes) == len(chosen.scopes)
-                for event in _events(outcomes, day, whole, files=files, tables=tables, load=load):
-                    context.log_event(event)
+                yield from _events(outcomes, day, whole, files=files, tables=tables, load=load)
                 failed += bad
         except CopilotEtlError as error:
             raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None

@@ -4,8 +4,6 @@ All models are one step, because they are swapped in together; they are not part
 holds them back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,0 +1,68 @@
+-- one row per scope and calendar day, from the scope's first to its last loaded day
+with
+completions as (
+    select scope, day, user_id, code_generation_activity_count, code_acceptance_activity_count
+    from core.fct_user_day_feature
+    where feature = 'code_completion'
+),
+
+scoped as (
+    select * from completions
+    union all
+    select
+        '(all organizations)' as scope,
+        completions.day,
+        completions.user_id,
+        completions.code_generation_activity_count,
+        completions.code_acceptance_activity_count,
+    from completions
+    inner join core.fct_user_day_deduped as people
+        on
+            completions.day = people.day
+            and completions.user_id = people.user_id
+            and completions.scope = people.counted_scope
+),
+
+sums as (
+    select
+        scope,
+        day,
+        count(distinct user_id) as completion_users,
+        sum(code_generation_activity_count)::bigint as suggested,
+        sum(code_acceptance_activity_count)::bigint as accepted,
+    from scoped
+    group by scope, day
+),
+
+spine as (select scope, day, is_provisional from marts.adoption_daily),
+
+windows as (
+    select
+        spine.scope,
+        spine.day,
+        coalesce(sums.completion_users, 0) as completion_users,
+        coalesce(sums.suggested, 0) as suggested,
+        coalesce(sums.accepted, 0) as accepted,
+        (sum(sums.suggested) over last_28)::bigint as suggested_28d,
+        (sum(sums.accepted) over last_28)::bigint as accepted_28d,
+        spine.is_provisional,
+    from spine
+    left join sums on spine.scope = sums.scope and spine.day = sums.day
+    window last_28 as (partition by spine.scope order by spine.day rows between 27 preceding and current row)
+)
+
+select
+    scope,
+    day,
+
+    completion_users,
+    suggested,
+    accepted,
+    accepted / nullif(suggested, 0) as acceptance_rate,
+    coalesce(suggested_28d, 0) as suggested_28d,
+    coalesce(accepted_28d, 0) as accepted_28d,
+    accepted_28d / nullif(suggested_28d, 0) as acceptance_rate_28d,
+
+    is_provisional,
+from windows
+order by scope, day

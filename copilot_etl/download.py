@@ -93,14 +93,12 @@ class Downloads:
         extra_hosts: Sequence[str],
         allow_loopback_http: bool,
         limits: Limits,
-        sleep: Callable[[float], None],
         user_agent: str,
     ) -> None:
         ghe = (GHE_HOST,) if api_host.endswith(".ghe.com") else ()
         self._hosts = [_pattern(host) for host in (*GITHUB_HOSTS, *ghe, *extra_hosts)]
         self._loopback = allow_loopback_http
         self._limits = limits
-        self._sleep = sleep
         self._client = httpx.Client(
             headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
             timeout=limits.timeouts,
@@ -165,10 +163,10 @@ class Downloads:
             stop=tenacity.stop_any(
                 tenacity.stop_after_attempt(self._limits.file_tries),
                 tenacity.stop_after_delay(self._limits.patience),
-                lambda _: stop.is_set(),
+                tenacity.stop_when_event_set(stop),
             ),
             wait=self._limits.backoff,
-            sleep=self._sleep,
+            sleep=tenacity.sleep_using_event(stop),
             reraise=True,
         )(self._once, url, link, path, where, stop)
 

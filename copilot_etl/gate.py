@@ -12,12 +12,14 @@ import datetime as dt
 import functools
 import math
 import re
+import types
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 
 import msgspec
+import msgspec.structs
 
 from copilot_etl.reports import Column, Kind, Report
 
@@ -161,8 +163,8 @@ def _struct(shape: Shape, adopted: tuple[tuple[str, ...], ...], *, required: tup
 
     for name, kind in shape.fields.items():
         if isinstance(kind, Shape):
-            inner = _struct(kind, tuple(path[1:] for path in adopted if path[0] == name and len(path) > 1))
-            add(name, list[inner] if kind.many else inner)
+            inner: Any = _struct(kind, tuple(path[1:] for path in adopted if path[0] == name and len(path) > 1))
+            add(name, types.GenericAlias(list, inner) if kind.many else inner)
         else:
             add(name, _STRICT[kind])
     for number, path in enumerate(adopted):
@@ -184,14 +186,15 @@ def _find(value: Any, path: tuple[str, ...], place: str = "") -> Iterator[tuple[
         if not path:
             yield place, value
         else:
-            inner = getattr(value, _attributes(type(value))[path[0]])
+            inner = getattr(value, _attributes(cast(Hashable, type(value)))[path[0]])
             yield from _find(inner, path[1:], f"{place}.{path[0]}" if place else path[0])
 
 
 @functools.cache
-def _attributes(struct: Any) -> Mapping[str, str]:
+def _attributes(struct: Hashable) -> Mapping[str, str]:
     """JSON name to attribute name of a msgspec type."""
-    return dict(zip(struct.__struct_encode_fields__, struct.__struct_fields__, strict=True))
+    fields = msgspec.structs.fields(cast(type[msgspec.Struct], struct))
+    return {field.encode_name: field.name for field in fields}
 
 
 def _unknown(value: Mapping[str, Any], shape: Shape, *, path: tuple[str, ...] = (), place: str = "") -> Iterator[Any]:

@@ -81,7 +81,6 @@ class GitHub:
             extra_hosts=download_hosts,
             allow_loopback_http=allow_loopback_http,
             limits=self._limits,
-            sleep=sleep,
             user_agent=USER_AGENT,
         )
         self._warned = False
@@ -134,10 +133,8 @@ class GitHub:
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
-            stop=tenacity.stop_any(
-                lambda _: tries.left <= 0,
-                tenacity.stop_after_delay(self._limits.patience),
-                lambda state: _asked_wait(state) > self._limits.patience,
+            stop=lambda state: (
+                tries.left <= 0 or (state.seconds_since_start or 0.0) + _asked_wait(state) > self._limits.patience
             ),
             wait=lambda state: _asked_wait(state) or self._limits.backoff(state),
             sleep=self._sleep,

@@ -363,9 +363,7 @@ REPORTS: Mapping[str, Report] = {report.name: report for report in (USERS_1_DAY,
 
 def raw_columns(report: Report, table: Table) -> tuple[Column, ...]:
     """All columns of `raw.<table>` in their order: the keys, then the table's own."""
-    keys = (SCOPE, DAY, report.key)
-    if table.discriminator:
-        keys = (*keys, table.discriminator)
+    keys = (SCOPE, DAY, report.key, *((table.discriminator,) if table.discriminator else ()))
     own = table.columns if table.sources else (*table.columns, *_member_sizes(report), UNKNOWN_FIELDS)
     return (*keys, *own)
 

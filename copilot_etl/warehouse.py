@@ -308,8 +308,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set memory_limit = '1GiB'")
     have = {
-        (table, column)
-        for table, column in connection.execute(
+        (table_name, column_name)
+        for table_name, column_name in connection.execute(
             "select table_name, column_name from duckdb_columns() "
             "where schema_name = 'raw' and database_name = current_database()"
         ).fetchall()
@@ -328,8 +328,8 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
             connection.execute(f"create schema if not exists {schema}")
         connection.execute(LEDGER)
         _comment(connection, "table ops.report_days", "State of every scope, report and day that was looked at.")
-        for column, comment in _LEDGER_COMMENTS.items():
-            _comment(connection, f"column ops.report_days.{column}", comment)
+        for name, comment in _LEDGER_COMMENTS.items():
+            _comment(connection, f"column ops.report_days.{name}", comment)
         for table, column in wanted:
             name = f'raw."{table.name}"'
             if not any(known == table.name for known, _ in have):

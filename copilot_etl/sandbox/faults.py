@@ -56,7 +56,7 @@ class Plan:
             return found
 
 
-def _edit_first(change: Callable[[dict[str, Any], Mapping[str, Any]], None]) -> Callable[..., bytes]:
+def _edit_first(change: Callable[[dict[str, Any], Mapping[str, Any]], object]) -> Callable[..., bytes]:
     """A change of the first record, as a change of the file."""
 
     def edit(content: bytes, args: Mapping[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ fct_user_day as (select * from core.fct_user_day)
 select
     user_id,
 
-    first(user_login order by day desc, scope) filter (where user_login is not null) as user_login,
+    first(user_login order by day desc, scope asc) filter (where user_login is not null) as user_login,
 
     min(day) as first_active_day,
     max(day) as last_active_day,

@@ -5,7 +5,7 @@ fct_user_day as (
         *,
         row_number() over (
             partition by day, user_id
-            order by code_generation_activity_count desc nulls last, scope
+            order by code_generation_activity_count desc nulls last, scope asc
         ) as choice,
         count(*) over (partition by day, user_id) as organization_count,
     from core.fct_user_day

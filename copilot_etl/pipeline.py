@@ -163,7 +163,7 @@ class _Walk:
             )
         except NotReady as error:
             return self._absent(error)
-        except (WarehouseBusy, ConfigError):
+        except WarehouseBusy:
             raise
         except CopilotEtlError as error:
             return self._failed(error)

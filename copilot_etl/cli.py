@@ -7,11 +7,14 @@ import json
 import logging
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,10 +49,35 @@ Exit codes:
 """
 
 
+class _Signals:
+    """Which interrupting signal came first; heard through a socket, since Dagster swaps handlers while a job runs."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+        self._first = 0
+
+    def listen(self) -> None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+
+    def heard(self) -> int:
+        """The signal's number; 0 when none came."""
+        with suppress(BlockingIOError):
+            came = [number for number in self._ours.recv(64) if number in (signal.SIGINT, signal.SIGTERM)]
+            self._first = self._first or next(iter(came), 0)
+        return self._first
+
+
+_SIGNALS = _Signals()
+
+
 class _OneLine(click.Group):
     """Turns every fault that was raised on purpose into one line and its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        _SIGNALS.listen()
         try:
             return super().invoke(ctx)
         except CopilotEtlError as error:
@@ -57,7 +85,10 @@ class _OneLine(click.Group):
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("copilot-etl: interrupted; what was loaded stays.", err=True)
-            ctx.exit(130)
+            sys.stdout.flush()
+            os._exit(
+                128 + (_SIGNALS.heard() or signal.SIGINT)
+            )  # a download that a silent server holds up would hold up the exit
         except OSError as error:
             if error.filename is None and error.strerror is None:
                 raise
@@ -195,6 +226,8 @@ def _execute(
         run_config={"ops": dict(ops or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
+    if _SIGNALS.heard():
+        raise KeyboardInterrupt
     if result.success or tolerate():
         return
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
@@ -374,17 +407,8 @@ def sandbox(port: int, seed: int) -> None:
         for name, value in fake.env().items():
             click.echo(f"export {name}={value}")
         click.echo("# paste the lines above into another shell; Ctrl-C ends the sandbox", err=True)
-        try:
-            while True:
-                click.pause(info="") if sys.stdin.isatty() else _sleep_for_ever()
-        except KeyboardInterrupt:
-            click.echo("# ended", err=True)
-
-
-def _sleep_for_ever() -> None:
-    import threading
-
-    threading.Event().wait()
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 @main.command()

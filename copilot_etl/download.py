@@ -120,25 +120,25 @@ class Downloads:
             {(url.host, url.path): (url, link) for link in links for url in [self._allowed(link)]}.values()
         )
         stop = threading.Event()
-        with ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="download") as pool:
-            jobs = [
-                pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop)
-                for number, (url, link) in enumerate(addresses)
-            ]
-            try:
-                done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
-                failed = next((job for job in jobs if job in done and job.exception()), None)
-            except BaseException:
-                failed = None
-                raise
-            finally:
-                stop.set()
-                for job in jobs:
-                    job.cancel()
-        if failed:
+        pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="download")
+        jobs = [
+            pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop)
+            for number, (url, link) in enumerate(addresses)
+        ]
+        try:
+            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+        except BaseException:
+            # An interrupt does not wait for a server that says nothing.
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        failure = next((error for job in done if (error := job.exception())), None)
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+        if failure:
             for file in into.iterdir():
                 file.unlink()
-            raise failed.exception() or Unavailable(f"{where}: download ended early.")
+            raise failure
         return tuple(job.result() for job in jobs)
 
     def _allowed(self, link: str) -> httpx.URL:

@@ -7,6 +7,7 @@ lists every version that was seen, the latest last. Nothing here is ever changed
 from __future__ import annotations
 
 import datetime as dt
+import filecmp
 import hashlib
 import json
 import os
@@ -60,7 +61,8 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
     new = not versions or versions[-1]["content_hash"] != content_hash
     for part in fetched.parts:
         target = folder / f"{part.sha256}.ndjson.zst"
-        if not target.exists():
+        # Compared as stored, so that a file damaged on disk is mended by loading its day again.
+        if not target.exists() or not filecmp.cmp(part.path, target, shallow=False):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             part.path.chmod(0o600)
             part.path.replace(target)

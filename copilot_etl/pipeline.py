@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -63,6 +65,13 @@ class Store:
         except OSError as error:
             raise ConfigError(f"Cannot write {self.root}: {error.strerror}. Set COPILOT_DATA_DIR.") from None
 
+    def sweep(self) -> None:
+        """Removes what killed runs left in the scratch folder; no run lasts a day."""
+        for folder in self.scratch.iterdir():
+            with suppress(OSError):
+                if time.time() - folder.stat().st_mtime > 24 * 3600:
+                    shutil.rmtree(folder)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -111,6 +120,7 @@ def run(
     if not days:
         return
     store.prepare()
+    store.sweep()
     known = {
         (row.scope, row.day): row
         for row in warehouse.ledger(first=min(days), last=max(days))
@@ -167,9 +177,12 @@ class _Walk:
             raise
         except CopilotEtlError as error:
             return self._failed(error)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            return self._failed(CopilotEtlError(f"{self.scope.key} {self.day}: {reason}: {error.filename or ''}"))
 
     def _fetch(self) -> landing.Manifest:
-        with tempfile.TemporaryDirectory(dir=self.store.scratch, prefix="fetch-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.store.scratch, prefix="fetch-", ignore_cleanup_errors=True) as folder:
             fetched = self.github.fetch(self.report, self.scope, self.day, into=Path(folder))
             return landing.land(
                 self.store.raw, self.report.name, self.scope.key, self.day, fetched=fetched, fetched_at=self.clock()

@@ -78,7 +78,7 @@ def normalise(
     """
     gate = Gate(report, day)
     with (
-        tempfile.TemporaryDirectory(dir=scratch, prefix="normalise-") as folder,
+        tempfile.TemporaryDirectory(dir=scratch, prefix="normalise-", ignore_cleanup_errors=True) as folder,
         _Unfolding(report, scope=scope, day=day, folder=Path(folder)) as unfolding,
         ThreadPoolExecutor(1, thread_name_prefix="unfold") as worker,
     ):

@@ -142,8 +142,10 @@ def _lines(part: int, stream: BinaryIO) -> Iterator[_Line]:
                 return
         lines = (rest + block if rest else block).split(b"\n")
         rest = lines.pop()
-        if len(rest) > LINE_CAP:
-            raise Refusal(f"line {number + len(lines) + 1} is longer than {LINE_CAP // 2**20} MiB")
+        # Only the line that began in an earlier block, or has not ended, can be longer than a block.
+        for longest, where in ((lines[0] if lines else b"", number + 1), (rest, number + len(lines) + 1)):
+            if len(longest) > LINE_CAP:
+                raise Refusal(f"line {where} is longer than {LINE_CAP // 2**20} MiB")
         for line in lines:
             number += 1
             if line and not line.isspace():

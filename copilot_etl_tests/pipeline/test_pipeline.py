@@ -1,0 +1,482 @@
+"""A day from link to table: real sockets, a real DuckDB file, and the faults that days meet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from copilot_etl import landing, pipeline
+from copilot_etl.errors import Refused
+from copilot_etl.reports import USERS_1_DAY, Scope
+from copilot_etl.sandbox import Fault
+from copilot_etl_tests.conftest import Line
+
+DAY = dt.date(2026, 11, 10)
+NEXT = dt.date(2026, 11, 11)
+LATER = dt.date(2026, 11, 12)
+
+MEMBERS = {
+    "user_day_ide": "totals_by_ide",
+    "user_day_feature": "totals_by_feature",
+    "user_day_language_feature": "totals_by_language_feature",
+    "user_day_language_model": "totals_by_language_model",
+    "user_day_model_feature": "totals_by_model_feature",
+    "user_day_third_party_agent": "totals_by_3rd_party_agent",
+}
+OBJECTS = {
+    "user_day_cli": "totals_by_cli",
+    "user_day_copilot_app": "totals_by_copilot_app",
+    "user_day_vscode_agent": "totals_by_vscode_agent",
+}
+CUSTOMIZATIONS = ("skill", "custom_agent", "mcp", "slash_cmd", "plugin")
+
+
+def tables(line: Line) -> dict[str, int]:
+    """Every raw table's checksum over all rows."""
+    return {
+        table.name: line.query(f"select count(*), bit_xor(hash(t)) from raw.{table.name} as t")[0]
+        for table in USERS_1_DAY.tables
+    }  # type: ignore[return-value]
+
+
+def assert_equal_to_what_was_served(line: Line, scope: str, day: dt.date) -> None:
+    served = line.github.truth(scope, day)
+    counters = (
+        "user_initiated_interaction_count, code_generation_activity_count, code_acceptance_activity_count, "
+        "loc_suggested_to_add_sum, loc_suggested_to_delete_sum, loc_added_sum, loc_deleted_sum"
+    )
+    columns = f"user_id, user_login, {counters}, ai_credits_used, used_cli, used_copilot_code_review_active"
+    rows = line.query(f"select {columns} from raw.user_day where scope = ? and day = ? order by user_id", scope, day)
+    assert rows == sorted(tuple(record.get(name) for name in columns.split(", ")) for record in served)
+    for table, member in MEMBERS.items():
+        names = [column.name for each in USERS_1_DAY.tables if each.name == table for column in each.columns]
+        flat = [name for name in names if all(name in item for record in served for item in record.get(member) or ())]
+        expected = Counter(
+            (record["user_id"], *(item[name] for name in flat)) for record in served for item in record.get(member, ())
+        )
+        found = line.query(
+            f"select {', '.join(['user_id', *flat])} from raw.{table} where scope = ? and day = ?", scope, day
+        )
+        assert Counter(found) == expected, table
+    for table, member in OBJECTS.items():
+        expected_sessions = {
+            record["user_id"]: record[member]["session_count"] for record in served if record.get(member)
+        }
+        found = line.query(f"select user_id, session_count from raw.{table} where scope = ? and day = ?", scope, day)
+        assert dict(found) == expected_sessions, table
+    used = Counter(
+        (record["user_id"], kind, item[kind], item["interaction_count"])
+        for record in served
+        for kind in CUSTOMIZATIONS
+        for item in record.get(f"totals_by_{kind}") or ()
+    )
+    found = line.query(
+        "select user_id, customization_type, name, interaction_count from raw.user_day_cli_customization "
+        "where scope = ? and day = ?",
+        scope,
+        day,
+    )
+    assert Counter(found) == used
+
+
+def test_every_table_holds_what_was_served(line: Callable[..., Line]) -> None:
+    made = line()
+
+    outcomes = made.load(DAY, NEXT, scopes=("octo-org", "octo-labs"))
+
+    assert {outcome.state for outcome in outcomes} == {"loaded"}
+    for scope in ("octo-org", "octo-labs"):
+        for day in (DAY, NEXT):
+            assert_equal_to_what_was_served(made, scope, day)
+    assert made.github.violations() == []
+
+
+@pytest.mark.parametrize("day", ["2025-12-16", "2026-03-03", "2026-04-07", "2026-04-14", "2026-06-23", "2026-09-22"])
+def test_every_generation_of_the_record_loads(line: Callable[..., Line], day: str) -> None:
+    made = line()
+
+    assert [outcome.state for outcome in made.load(dt.date.fromisoformat(day))] == ["loaded"]
+    assert_equal_to_what_was_served(made, "octo-org", dt.date.fromisoformat(day))
+
+
+def test_the_ledger_says_what_was_loaded(line: Callable[..., Line]) -> None:
+    made = line(parts=3)
+    made.load(DAY)
+
+    row = made.ledger()["octo-org", DAY]
+    manifest = landing.read(made.store.raw, "users-1-day", "octo-org", DAY)
+    served = made.github._report("octo-org", str(DAY)) or []
+    assert manifest
+    assert row == replace(
+        row,
+        state="loaded",
+        rows=len(made.github.truth("octo-org", DAY)),
+        files=3,
+        bytes=sum(len(part) for part in served if isinstance(part, bytes)),
+        content_hash=manifest.content_hash,
+        unknown_fields=0,
+        attempts=1,
+        loaded_at=made.now.replace(tzinfo=None),
+        last_error=None,
+    )
+
+
+def test_the_same_day_twice_changes_nothing(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+    before, files = tables(made), {path: path.stat().st_mtime_ns for path in made.store.lake.rglob("*.parquet")}
+    made.now += dt.timedelta(hours=6)
+
+    outcome = made.load(DAY)[0]
+
+    assert (outcome.state, outcome.changed) == ("loaded", False)
+    assert tables(made) == before
+    assert {path: path.stat().st_mtime_ns for path in made.store.lake.rglob("*.parquet")} == files
+    row = made.ledger()["octo-org", DAY]
+    assert (row.attempts, row.last_seen_at - row.first_seen_at) == (2, dt.timedelta(hours=6))
+
+
+def test_a_restated_day_that_shrinks_leaves_no_ghosts(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY, NEXT)
+    neighbour = made.query("select bit_xor(hash(t)) from raw.user_day_feature as t where day = ?", NEXT)
+    made.github.publish("octo-org", DAY, made.github.truth("octo-org", DAY)[:2])
+
+    outcome = made.load(DAY)[0]
+
+    assert (outcome.state, outcome.changed, outcome.rows) == ("loaded", True, 2)
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+    assert made.query("select bit_xor(hash(t)) from raw.user_day_feature as t where day = ?", NEXT) == neighbour
+
+
+def test_a_day_that_is_not_ready_converges(line: Callable[..., Line]) -> None:
+    made = line(Fault("no_content"), Fault("links_empty", skip=1))
+    yesterday = dt.date(2026, 11, 23)
+
+    states = [made.load(yesterday)[0].state for _ in range(3)]
+
+    assert states == ["not_ready", "not_ready", "loaded"]
+    assert made.ledger()["octo-org", yesterday].attempts == 3
+    assert_equal_to_what_was_served(made, "octo-org", yesterday)
+
+
+def test_an_old_day_without_a_report_is_marked_as_such(line: Callable[..., Line]) -> None:
+    made = line(Fault("no_content", times=None))
+
+    outcome = made.load(DAY)[0]
+
+    assert (outcome.state, outcome.good, outcome.rows) == ("no_report", True, 0)
+    assert made.query("select count(*) from raw.user_day") == [(0,)]
+
+
+def test_no_content_for_a_loaded_day_keeps_its_rows(line: Callable[..., Line]) -> None:
+    made = line(Fault("no_content", skip=1))
+    made.load(DAY)
+    before = tables(made)
+
+    outcome = made.load(DAY)[0]
+
+    row = made.ledger()["octo-org", DAY]
+    assert tables(made) == before
+    assert (outcome.state, outcome.changed, row.state) == ("loaded", False, "loaded")
+    assert row.last_error == "octo-org 2026-11-10: no report (yet)."
+
+
+def test_an_empty_new_version_keeps_the_rows(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+    before = tables(made)
+    made.github.publish("octo-org", DAY, [b"", b""])
+
+    outcome = made.load(DAY)[0]
+
+    assert (outcome.state, outcome.good) == ("quarantined", False)
+    assert "the new version is empty" in str(outcome.error)
+    assert tables(made) == before
+
+
+def test_a_report_without_people_is_loaded_empty(line: Callable[..., Line]) -> None:
+    made = line()
+    made.github.publish("octo-org", DAY, [b""])
+
+    assert made.load(DAY)[0].state == "loaded_empty"
+
+
+def test_a_link_that_expires_in_mid_download_costs_one_more_question(line: Callable[..., Line]) -> None:
+    made = line(Fault("expired", side="blob", part=1), parts=4)
+
+    assert made.load(DAY)[0].state == "loaded"
+    assert made.asked() == [("2026-11-10", 200)] * 2
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+    assert made.github.violations() == []
+
+
+def test_two_organizations_one_refused(line: Callable[..., Line]) -> None:
+    made = line(Fault("policy_off", scope="octo-labs", times=None))
+
+    outcomes = made.load(DAY, NEXT, LATER, scopes=("octo-labs", "octo-org"))
+
+    assert {(outcome.scope, outcome.state) for outcome in outcomes} == {("octo-labs", "failed"), ("octo-org", "loaded")}
+    assert [request.status for request in made.github.journal if request.scope == "octo-labs"] == [403]
+    assert all(isinstance(outcome.error, Refused) for outcome in outcomes if outcome.scope == "octo-labs")
+    assert made.ledger()["octo-labs", LATER].last_error == (
+        "Copilot usage metrics are switched off for octo-labs (403). "
+        "An owner must enable the policy 'Copilot usage metrics'."
+    )
+
+
+def test_a_dead_token_is_used_once(line: Callable[..., Line]) -> None:
+    made = line(Fault("bad_token", times=None))
+
+    outcomes = made.load(DAY, NEXT, LATER, scopes=("octo-org", "octo-labs"))
+
+    assert [outcome.state for outcome in outcomes] == ["failed"] * 6
+    assert made.asked() == [("2026-11-10", 401)]
+
+
+def test_a_token_that_dies_on_the_way_keeps_what_was_loaded(line: Callable[..., Line]) -> None:
+    made = line(Fault("bad_token", skip=1, times=None))
+
+    assert [outcome.state for outcome in made.load(DAY, NEXT, LATER)] == ["loaded", "failed", "failed"]
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+
+
+def test_an_unknown_organization_is_asked_once(line: Callable[..., Line]) -> None:
+    made = line()
+
+    outcomes = made.load(DAY, NEXT, scopes=("no-such-org", "octo-org"))
+
+    assert [outcome.state for outcome in outcomes] == ["failed", "loaded", "failed", "loaded"]
+    assert str(outcomes[0].error) == "Unknown org 'no-such-org', or the token cannot see it (404). Check its name."
+    assert [request.status for request in made.github.journal if request.scope == "no-such-org"] == [404]
+
+
+def test_404_for_one_day_of_a_known_organization_is_no_report(line: Callable[..., Line]) -> None:
+    made = line(Fault("not_found", day=str(NEXT)))
+
+    assert [outcome.state for outcome in made.load(DAY, NEXT, LATER)] == ["loaded", "no_report", "loaded"]
+
+
+def test_a_foreign_host_fails_its_day_and_not_the_others(line: Callable[..., Line]) -> None:
+    made = line(Fault("foreign_link", day=str(NEXT)))
+
+    outcomes = made.load(DAY, NEXT, LATER)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded", "failed", "loaded"]
+    assert str(outcomes[1].error) == "Download host evil.test is not allowed (COPILOT_DOWNLOAD_HOSTS)."
+
+
+QUARANTINES: list[tuple[str, dict[str, Any], str]] = [
+    ("half_last_line", {}, "not valid JSON"),
+    ("malformed_line", {}, "not valid JSON"),
+    ("not_an_object", {}, "expected an object"),
+    ("bad_utf8", {}, "not UTF-8"),
+    ("nul_byte", {}, "not valid JSON"),
+    ("deep", {}, ""),
+    ("huge_line", {"bytes": 9 * 2**20}, "8 MiB"),
+    ("duplicate_keys", {}, ""),
+    ("raw_value", {"value": "NaN"}, "not valid JSON"),
+    ("raw_value", {"value": "1e999"}, ""),
+    ("raw_value", {"value": "9223372036854775808"}, "code_generation_activity_count"),
+    ("raw_value", {"value": "-1"}, "code_generation_activity_count: negative"),
+    ("raw_value", {"value": "3.5"}, "code_generation_activity_count: expected a whole number"),
+    ("raw_value", {"value": '"5"'}, "code_generation_activity_count: expected a number, got a string"),
+    ("raw_value", {"value": "true"}, "code_generation_activity_count: expected a number, got a boolean"),
+    ("set_day", {"value": "2026-11-09"}, "day is not the day of the report"),
+    ("missing_id", {}, "user_id is missing"),
+    ("conflicting_rows", {}, "a second, different record of one user_id"),
+]
+
+
+@pytest.mark.parametrize(("kind", "args", "reason"), QUARANTINES)
+def test_a_line_that_cannot_be_trusted_quarantines_its_day(
+    line: Callable[..., Line], kind: str, args: dict[str, Any], reason: str
+) -> None:
+    made = line()
+    made.load(DAY)
+    before = tables(made)
+    logins = [record["user_login"] for record in made.github.truth("octo-org", DAY)]
+    made.github.faults = [Fault(kind, part=1, times=None, args=args)]
+
+    outcome = made.load(DAY)[0]
+
+    assert outcome.state == "quarantined"
+    assert str(outcome.error).startswith("octo-org 2026-11-10: ")
+    assert "part" in str(outcome.error) and "line" in str(outcome.error)
+    assert reason in str(outcome.error)
+    assert not any(login in str(outcome.error) for login in logins)
+    assert tables(made) == before, "the earlier version stays"
+    assert not list(made.store.scratch.iterdir())
+
+    made.github.faults = []
+    made.github.publish("octo-org", DAY, made.github.truth("octo-org", DAY)[1:])
+    assert made.load(DAY)[0].state == "loaded", "a good version heals the day"
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "args"),
+    [
+        ("bom", {}),
+        ("crlf", {}),
+        ("blank_lines", {}),
+        ("no_final_newline", {}),
+        ("json_array", {}),
+        ("gzip_content", {}),
+        ("duplicate_rows", {}),
+        ("raw_value", {"value": "7.0"}),
+    ],
+)
+def test_what_is_tolerated_loads_the_same_rows(line: Callable[..., Line], kind: str, args: dict[str, Any]) -> None:
+    made = line(Fault(kind, times=None, args=args), parts=1)
+    if kind == "raw_value":
+        records = made.github.truth("octo-org", DAY)
+        records[0]["code_generation_activity_count"] = 7
+        made.github.publish("octo-org", DAY, records)
+
+    assert made.load(DAY)[0].state == "loaded"
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+
+
+def test_unknown_fields_are_kept_and_counted(line: Callable[..., Line]) -> None:
+    made = line(Fault("new_field", part=0), Fault("new_nested_field", part=1))
+
+    outcome = made.load(DAY)[0]
+
+    assert outcome.unknown_fields == {"new_field": 1, "totals_by_feature[].new": 1}
+    kept = made.query("select unknown_fields from raw.user_day where unknown_fields is not null order by all")
+    assert '{"new_field":{"a":[1]}}' in [text for (text,) in kept]
+    assert made.ledger()["octo-org", DAY].unknown_fields == 1
+
+
+def test_null_stays_null(line: Callable[..., Line]) -> None:
+    made = line()
+    records = [
+        {"day": str(DAY), "user_id": 1},
+        {"day": str(DAY), "user_id": 2, "code_generation_activity_count": None, "totals_by_ide": None},
+        {"day": str(DAY), "user_id": 3, "code_generation_activity_count": 0, "totals_by_ide": []},
+    ]
+    made.github.publish("octo-org", DAY, records)
+
+    made.load(DAY)
+
+    assert made.query(
+        "select user_id, user_login, code_generation_activity_count, totals_by_ide_count from raw.user_day order by all"
+    ) == [(1, None, None, None), (2, None, None, None), (3, None, 0, 0)]
+
+
+def test_a_kill_between_parquet_and_load_loses_nothing(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+    before = tables(made)
+    script = f"""
+        import datetime as dt, os, signal
+        from pathlib import Path
+        from copilot_etl import pipeline
+        from copilot_etl.github import GitHub
+        from copilot_etl.reports import USERS_1_DAY, Scope
+        from copilot_etl.warehouse import Warehouse
+        Warehouse.replace_day = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        store = pipeline.Store(Path({str(made.store.root)!r}))
+        with GitHub(api_url={made.github.api_url!r}, token={made.github.token!r}, allow_loopback_http=True) as github:
+            list(pipeline.run(USERS_1_DAY, scopes=[Scope("org", "octo-org")], days=[dt.date(2026, 11, 11)],
+                github=github, store=store, warehouse=Warehouse(store.warehouse),
+                clock=lambda: dt.datetime.now(dt.UTC)))
+    """
+
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], env=os.environ, timeout=60)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert list(made.store.lake.rglob(f"day={NEXT}/*.parquet")), "the kill came after the Parquet files"
+    assert tables(made) == before
+    assert ("octo-org", NEXT) not in made.ledger()
+    assert made.load(DAY, NEXT)[1].state == "loaded"
+    assert_equal_to_what_was_served(made, "octo-org", NEXT)
+
+
+def test_a_full_disk_fails_the_day_in_one_line(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = line()
+    made.load(DAY)
+    before = tables(made)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(made.store.raw))
+
+    monkeypatch.setattr(landing, "land", full)
+    outcome = made.load(NEXT)[0]
+
+    assert (outcome.state, str(outcome.error)) == (
+        "failed",
+        f"octo-org 2026-11-11: No space left on device: {made.store.raw}",
+    )
+    assert tables(made) == before
+
+
+def test_the_leftovers_of_killed_runs_are_swept(line: Callable[..., Line]) -> None:
+    made = line()
+    made.store.prepare()
+    for name, hours in (("fetch-old", 25), ("fetch-new", 1)):
+        (made.store.scratch / name).mkdir()
+        moment = dt.datetime.now().timestamp() - hours * 3600
+        os.utime(made.store.scratch / name, (moment, moment))
+
+    made.load(DAY)
+
+    assert [path.name for path in made.store.scratch.iterdir()] == ["fetch-new"]
+
+
+def wanted(line: Line, today: dt.date, *, scopes: tuple[str, ...] = ("octo-org",)) -> list[str]:
+    days = pipeline.wanted_days(
+        line.warehouse.ledger(),
+        reports=[USERS_1_DAY],
+        scopes=[Scope("org", name) for name in scopes],
+        start=dt.date(2025, 12, 12),
+        today=today,
+        lookback_days=7,
+    )
+    return [day.isoformat()[5:] for day in days]
+
+
+def test_at_first_the_window_is_wanted(line: Callable[..., Line]) -> None:
+    assert wanted(line(), dt.date(2026, 11, 24)) == ["11-17", "11-18", "11-19", "11-20", "11-21", "11-22", "11-23"]
+
+
+def test_days_that_may_still_change_are_wanted_again(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(*(dt.date(2026, 11, 17) + dt.timedelta(days=n) for n in range(7)))
+
+    assert wanted(made, dt.date(2026, 11, 24)) == ["11-21", "11-22", "11-23"]
+
+
+def test_after_a_pause_every_missed_day_is_wanted(line: Callable[..., Line]) -> None:
+    made = line()
+    made.now = dt.datetime(2026, 10, 20, 9, tzinfo=dt.UTC)
+    made.load(dt.date(2026, 10, 15), dt.date(2026, 10, 18))
+
+    days = wanted(made, dt.date(2026, 11, 3))
+
+    assert days == ["10-16", "10-17", *(f"10-{n}" for n in range(18, 32)), "11-01", "11-02"]
+
+
+def test_failed_and_quarantined_days_are_wanted_for_ever(line: Callable[..., Line]) -> None:
+    made = line(Fault("status", times=None, day=str(DAY), args={"code": 500}), Fault("malformed_line", day=str(NEXT)))
+    made.load(DAY, NEXT, LATER)
+
+    assert wanted(made, dt.date(2026, 11, 16)) == ["11-09", "11-10", "11-11", "11-13", "11-14", "11-15"]
+
+
+def test_a_new_organization_is_wanted_beside_a_settled_one(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(*(dt.date(2026, 11, 17) + dt.timedelta(days=n) for n in range(3)))
+
+    assert wanted(made, dt.date(2026, 11, 20), scopes=("octo-org", "octo-labs"))[0] == "11-13"

@@ -296,12 +296,7 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.error and (not outcome.good or outcome.state in ("loaded", "loaded_empty")):
             name = "kept" if outcome.good else outcome.state
-            click.echo(f"{name}: {_about(outcome)}", err=True)
-
-
-def _about(outcome: Outcome) -> str:
-    text = str(outcome.error)
-    return text if outcome.scope in text and str(outcome.day) in text else f"{outcome.scope} {outcome.day}: {text}"
+            click.echo(f"{name}: {outcome.reason}", err=True)
 
 
 # ----------------------------------------------------------------------------------------------- status
@@ -472,19 +467,12 @@ def ui(port: int) -> None:
     chosen = settings.read()
     Store(chosen.data_dir).prepare()
     environment = {**os.environ, "DAGSTER_HOME": str(_home(chosen))}
+    # Dagster warns that `dagster dev` will once give way to another command, which is not in its own package.
     command = [
-        sys.executable,
-        "-m",
-        "dagster",
-        "dev",
-        "-w",
-        str(ROOT / "workspace.yaml"),
-        "-h",
-        "127.0.0.1",
-        "-p",
-        str(port),
+        *(sys.executable, "-W", "ignore", "-m", "dagster", "dev"),
+        *("-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)),
     ]
-    sys.exit(subprocess.run(command, env=environment, cwd=ROOT).returncode)  # noqa: S603 - our own words
+    sys.exit(subprocess.run(command, env=environment, cwd=chosen.data_dir).returncode)  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":

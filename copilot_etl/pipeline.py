@@ -99,6 +99,13 @@ class Outcome:
         """Loaded, or rightly marked as not there."""
         return self.state not in ("failed", "quarantined")
 
+    @property
+    def reason(self) -> str:
+        """The error as one line that names scope and day; empty without one."""
+        text = str(self.error or "")
+        named = self.scope in text and str(self.day) in text
+        return text if named or not text else f"{self.scope} {self.day}: {text}"
+
 
 def run(
     report: Report,

@@ -30,8 +30,13 @@ def _message(context: dg.RunFailureSensorContext) -> str:
     said = (errors or [context.failure_event.message or "no reason was given"])[0]
     # Dagster puts the exception's class in front of its text.
     text = said.removeprefix("dagster._core.definitions.events.Failure: ")
-    day = run.tags.get("dagster/partition") or run.tags.get("dagster/asset_partition_range_start") or ""
-    return f"copilot_etl: {run.job_name}{f' of {day}' if day else ''} failed (run {run.run_id[:8]}): {text}"
+    tags = run.tags
+    first = tags.get("dagster/partition") or tags.get("dagster/asset_partition_range_start", "")
+    last = tags.get("dagster/asset_partition_range_end", first)
+    days = f" of {first}" + (f" to {last}" if last != first else "") if first else ""
+    # A backfill or a click on Materialize has no job of its own.
+    what = "materialization" if run.job_name.startswith("__") else run.job_name
+    return f"copilot_etl: {what}{days} failed (run {run.run_id[:8]}): {text}"
 
 
 defs = dg.Definitions(sensors=[failed_runs])

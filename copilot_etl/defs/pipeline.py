@@ -198,7 +198,7 @@ def _line(outcome: Outcome) -> str:
 
 def _failure(failed: Sequence[Outcome], days: int) -> str:
     """One line a failed day and scope, the first ten, below one line that counts them."""
-    shown = "\n".join(f"- {outcome.scope} {outcome.day}: {outcome.error}" for outcome in failed[:10])
+    shown = "\n".join(f"- {outcome.reason}" for outcome in failed[:10])
     more = f"\n- and {len(failed) - 10} more" if len(failed) > 10 else ""
     bad_days = len({outcome.day for outcome in failed})
     return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}"

@@ -58,7 +58,7 @@ def _check_key(rule: Rule) -> dg.AssetCheckKey:
 
 
 @dg.multi_asset(
-    name="models",
+    name="build_models",
     specs=[_spec(model) for model in MODELS],
     check_specs=[
         dg.AssetCheckSpec(

@@ -1,0 +1,155 @@
+"""The code location as Dagster sees it, and what the schedule asks for at given clock times."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from copilot_etl.definitions import defs
+from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
+from copilot_etl.defs.warehouse import MODELS, RULES
+from copilot_etl.sandbox import Fault
+from copilot_etl_tests.conftest import Line
+
+DAILY = {"users_1_day/files", "users_1_day/tables", "users_1_day/load"}
+
+
+def test_the_code_location_holds_together() -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_assets_are_the_reports_walk_the_models_and_the_published_copy() -> None:
+    names = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
+
+    assert names == {*DAILY, *(model.full_name.replace(".", "/") for model in MODELS), "published"}
+
+
+def test_partitions_are_complete_utc_days_since_github_has_any() -> None:
+    keys = PARTITIONS.get_partition_keys(current_time=dt.datetime(2026, 11, 24, 0, 30, tzinfo=dt.UTC))
+
+    assert (keys[0], keys[-1]) == ("2025-12-12", "2026-11-23")
+
+
+def test_models_depend_on_what_their_sql_reads() -> None:
+    graph = defs.resolve_asset_graph()
+
+    def upstreams(*key: str) -> set[str]:
+        return {parent.to_user_string() for parent in graph.get(dg.AssetKey([*key])).parent_keys}
+
+    assert upstreams("core", "fct_user_day") == {"users_1_day/load"}
+    assert upstreams("core", "fct_user_day_deduped") == {"core/fct_user_day"}
+    assert upstreams("published") == {model.full_name.replace(".", "/") for model in MODELS}
+
+
+def test_every_rule_is_an_asset_check() -> None:
+    checks = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
+
+    assert checks == {(f"{rule.schema}/{rule.table}", rule.name) for rule in RULES}
+
+
+def test_columns_and_their_meaning_are_in_the_catalog() -> None:
+    spec = defs.resolve_asset_graph().get(dg.AssetKey(["marts", "adoption_daily"]))
+    schema = spec.metadata["dagster/column_schema"]
+
+    assert isinstance(schema, dg.TableSchema)
+    assert [column.name for column in schema.columns][:3] == ["scope", "day", "daily_active_users"]
+    assert all(column.description for column in schema.columns)
+
+
+def asked(line: Line, monkeypatch: pytest.MonkeyPatch, now: str, **env: str) -> list[str] | str:
+    """The days the schedule asks for at a clock time, or its reason to skip."""
+    for name, value in {**line.github.env(), "COPILOT_ORGS": "octo-org", **env}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COPILOT_DATA_DIR", str(line.store.root))
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
+        )
+        result = unsettled_days(context)
+    if isinstance(result, dg.SkipReason):
+        return result.skip_message or ""
+    assert isinstance(result, list)
+    assert len({request.run_key for request in result}) == len(result)
+    return [request.partition_key or "" for request in result]
+
+
+def day(number: int, month: int = 11) -> dt.date:
+    return dt.date(2026, month, number)
+
+
+def test_a_first_tick_asks_for_the_look_back_window(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(line(), monkeypatch, "2026-11-24T04:15") == [f"2026-11-{n}" for n in range(17, 24)]
+
+
+def test_a_shorter_window_is_a_setting(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked(line(), monkeypatch, "2026-11-24T04:15", COPILOT_LOOKBACK_DAYS="2") == ["2026-11-22", "2026-11-23"]
+
+
+@pytest.mark.parametrize(
+    ("now", "last"),
+    [
+        ("2026-11-24T04:15", "2026-11-23"),
+        ("2026-11-24T22:15", "2026-11-23"),
+        ("2026-11-25T04:15", "2026-11-24"),
+        ("2026-03-01T04:15", "2026-02-28"),
+        ("2028-03-01T04:15", "2028-02-29"),
+        ("2027-01-01T04:15", "2026-12-31"),
+    ],
+)
+def test_the_last_day_asked_for_is_yesterday_in_utc(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch, now: str, last: str
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+
+    assert asked(line(), monkeypatch, now)[-1] == last
+
+
+def test_settled_days_are_left_alone(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = line()
+    made.load(*(day(number) for number in range(17, 24)))
+
+    assert asked(made, monkeypatch, "2026-11-24T10:15") == ["2026-11-21", "2026-11-22", "2026-11-23"]
+
+
+def test_when_all_is_settled_the_reason_is_said(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = line()
+    made.load(*(day(number) for number in range(12, 20)))
+
+    assert asked(made, monkeypatch, "2026-11-20T04:15") == ("Every day is settled: loaded, and old enough to be final.")
+
+
+def test_after_a_pause_of_the_machine_no_missed_day_is_forgotten(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    made.now = dt.datetime(2026, 10, 1, 9, tzinfo=dt.UTC)
+    made.load(*(day(number, 9) for number in range(20, 27)))
+
+    days = asked(made, monkeypatch, "2026-11-02T04:15")
+
+    assert (days[0], days[-1], len(days)) == ("2026-09-27", "2026-11-01", 36)
+
+
+def test_a_late_day_is_asked_for_until_it_is_there(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    made = line(Fault("no_content", day="2026-11-17"))
+    made.now = dt.datetime(2026, 11, 22, 9, tzinfo=dt.UTC)
+    made.load(day(16), day(17))
+
+    assert asked(made, monkeypatch, "2026-11-22T10:15")[:2] == ["2026-11-15", "2026-11-17"]
+    made.load(day(17))
+    assert "2026-11-17" not in asked(made, monkeypatch, "2026-11-22T16:15")
+
+
+def test_without_settings_the_schedule_says_what_is_missing(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert asked(line(), monkeypatch, "2026-11-24T04:15", GITHUB_TOKEN="") == (
+        "GITHUB_TOKEN is not set. Set it, or GITHUB_AUTH=none behind a gateway that signs in."
+    )
+
+
+def test_a_broken_setting_is_said_too(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "COPILOT_LOOKBACK_DAYS" in asked(line(), monkeypatch, "2026-11-24T04:15", COPILOT_LOOKBACK_DAYS="many")

@@ -96,7 +96,9 @@ class _OneLine(click.Group):
             ctx.exit(1)
 
 
-@click.group(cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXIT_CODES)
+@click.group(
+    cls=_OneLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXIT_CODES
+)
 @click.version_option(__version__, prog_name="copilot-etl")
 def main() -> None:
     """GitHub Copilot usage reports into a DuckDB warehouse, each day exactly once.
@@ -119,7 +121,7 @@ def main() -> None:
 @click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this organization; may be repeated.")
 @click.option("--report", "reports", multiple=True, type=click.Choice(sorted(REPORTS)), help="Only this report.")
 def load(first: str | None, last: str | None, scopes: tuple[str, ...], reports: tuple[str, ...]) -> None:
-    """Fetch, check and load days, then rebuild the models and publish them.
+    """Fetch, check and load days, then build the models and publish.
 
     Without --from it does what the schedule does: every day of the look-back window that GitHub may still
     publish or restate, and every day that was missed. Loading a day twice changes nothing.
@@ -268,7 +270,7 @@ def _home(chosen: Settings) -> Path:
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (home / "dagster.yaml").exists():
-            shutil.copy(ROOT / "dagster.yaml", home / "dagster.yaml")
+            shutil.copyfile(ROOT / "dagster.yaml", home / "dagster.yaml")
     except OSError as error:
         raise ConfigError(f"Cannot write DAGSTER_HOME {home}: {error.strerror}.") from None
     return home
@@ -355,7 +357,10 @@ def _sign(row: LedgerDay | None) -> str:
 
 @main.command()
 def check() -> None:
-    """Ask whether the settings are enough: one small request a scope, nothing is loaded."""
+    """Ask GitHub whether the settings are enough; nothing is loaded.
+
+    One small request for each scope and report, for the links of a day five days ago.
+    """
     from copilot_etl.errors import NotReady
     from copilot_etl.github import GitHub
 
@@ -395,7 +400,7 @@ def check() -> None:
 @click.option("--port", default=0, help="Port of the API; the files are on the next free one. Default: any.")
 @click.option("--seed", default=7, show_default=True, help="Same seed, same data.")
 def sandbox(port: int, seed: int) -> None:
-    """Run the fake GitHub in the foreground and print the variables that point here."""
+    """Run the fake GitHub and print the variables that point to it."""
     from copilot_etl.sandbox import Sandbox
 
     with Sandbox(seed=seed, ports=(port, 0)) as fake:
@@ -411,7 +416,7 @@ def sandbox(port: int, seed: int) -> None:
     "--days", default=DEMO_DAYS, show_default=True, type=click.IntRange(1, 300), help="How many days to load."
 )
 def demo(days: int) -> None:
-    """Load two made-up organizations from a fake GitHub on this machine, the way real ones are loaded."""
+    """Load two made-up organizations from a fake GitHub on this machine."""
     from copilot_etl.sandbox import Sandbox
 
     with Sandbox() as fake:
@@ -463,7 +468,10 @@ def _show_demo(store: Store) -> None:
 @main.command()
 @click.option("--port", default=3000, show_default=True, help="Port on 127.0.0.1.")
 def ui(port: int) -> None:
-    """Open Dagster's web server and daemon on this machine only, on the instance that `load` writes to."""
+    """Start Dagster's web server and daemon, for this machine only.
+
+    They show the runs of `copilot-etl load`, run the schedule, and take backfills.
+    """
     chosen = settings.read()
     Store(chosen.data_dir).prepare()
     environment = {**os.environ, "DAGSTER_HOME": str(_home(chosen))}

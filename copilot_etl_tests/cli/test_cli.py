@@ -1,0 +1,314 @@
+"""The command line as a process: what it prints, how it ends, and what it leaves, against the fake GitHub."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from copilot_etl import settings
+from copilot_etl.sandbox import Fault, Sandbox
+from copilot_etl_tests.conftest import SMALL
+
+ROOT = Path(__file__).parents[2]
+TODAY = dt.datetime.now(dt.UTC).date()
+TUESDAY = TODAY - dt.timedelta(days=9 + (TODAY.weekday() - 3) % 7)
+DAY, NEXT = str(TUESDAY), str(TUESDAY + dt.timedelta(days=1))
+
+
+@dataclass
+class Shell:
+    """Runs `copilot-etl` with only the variables that are named."""
+
+    github: Sandbox
+    data: Path
+
+    def env(self, **changes: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {**kept, **self.github.env(), "COPILOT_DATA_DIR": str(self.data), **changes}
+
+    def run(self, *args: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "copilot_etl", *args],
+            env=self.env(**changes),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=ROOT,
+        )
+
+    def start(self, *args: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "copilot_etl", *args],
+            env=self.env(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+
+
+@pytest.fixture
+def shell(sandbox: Callable[..., Sandbox], tmp_path: Path) -> Callable[..., Shell]:
+    def make(*faults: Fault) -> Shell:
+        return Shell(sandbox(*faults, today=TODAY), tmp_path / "data with spaces")
+
+    return make
+
+
+def load_range(shell: Shell) -> subprocess.CompletedProcess[str]:
+    return shell.run("load", "--from", DAY, "--to", NEXT)
+
+
+def test_load_loads_builds_and_publishes_and_a_second_time_changes_nothing(shell: Callable[..., Shell]) -> None:
+    made = shell()
+
+    first = load_range(made)
+    second = load_range(made)
+
+    rows = sum(len(made.github.truth(org.login, day)) for org in SMALL for day in (DAY, NEXT))
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout == f"4 scope-days: 4 loaded; 4 new or changed with {rows} rows.\n"
+    assert (second.returncode, second.stderr) == (0, "")
+    assert second.stdout == "4 scope-days: 4 loaded; 0 new or changed with 0 rows.\n"
+    with duckdb.connect(made.data / "published" / "copilot.duckdb", read_only=True) as connection:
+        assert connection.execute("select count(*) from core.fct_user_day").fetchone() == (rows,)
+    assert made.github.violations() == []
+
+
+def test_files_and_folders_are_for_their_owner_only(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    load_range(made)
+
+    modes = {(path.is_dir(), path.stat().st_mode & 0o077) for path in made.data.rglob("*")}
+    assert modes == {(True, 0), (False, 0)}
+
+
+def test_one_refused_organization_is_exit_code_3_and_the_other_is_loaded(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("no_role", scope="octo-labs", times=None))
+
+    result = load_range(made)
+
+    assert result.returncode == 3
+    assert "2 failed, 2 loaded" in result.stdout
+    assert result.stderr.splitlines() == [
+        f"failed: octo-labs {day}: The token may not read metrics of octo-labs (403): "
+        "needs an owner or 'View organization Copilot metrics'."
+        for day in (DAY, NEXT)
+    ]
+
+
+def test_a_quarantined_day_is_exit_code_1_and_one_line(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("malformed_line", scope="octo-org", day=DAY, part=0, times=None))
+
+    result = load_range(made)
+
+    assert result.returncode == 1
+    assert re.fullmatch(rf"quarantined: octo-org {DAY}: part 1 line \d+: not valid JSON\. .*\n", result.stderr)
+
+
+def test_a_day_that_is_not_there_yet_is_exit_code_0(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("no_content", day=NEXT, times=None))
+
+    result = load_range(made)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "2 loaded, 2 no_report" in result.stdout
+
+
+def test_a_dead_token_is_exit_code_3(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("bad_token", times=None))
+
+    result = load_range(made)
+
+    assert result.returncode == 3
+    assert "Check GITHUB_TOKEN: expired, revoked or for another host." in result.stderr
+    assert len(made.github.journal) == 1
+
+
+MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
+    ([], {"GITHUB_TOKEN": ""}, "GITHUB_TOKEN is not set."),
+    ([], {"GITHUB_TOKEN": "ghp_x\ny"}, "GITHUB_TOKEN contains a character that cannot be in a token."),
+    ([], {"COPILOT_ORGS": " "}, "COPILOT_ORGS is not set."),
+    ([], {"COPILOT_ORGS": "a/../b"}, "COPILOT_ORGS: 'a/../b' is not a name GitHub gives."),
+    (["--from", "2026-2-5"], {}, "--from: '2026-2-5' is not a day (YYYY-MM-DD)."),
+    (["--from", "2026-02-31"], {}, "--from: '2026-02-31' is not a day (YYYY-MM-DD)."),
+    (["--from", str(TODAY)], {}, f"--from: {TODAY} is not complete before {TODAY + dt.timedelta(days=1)} 00:00 UTC."),
+    (["--from", DAY, "--to", "2999-12-31"], {}, "--to: 2999-12-31 is not complete before 3000-01-01 00:00 UTC."),
+    (["--from", NEXT, "--to", DAY], {}, f"--from {NEXT} is after --to {DAY}."),
+    (["--from", "2025-01-01"], {}, "--from: 2025-01-01 is before the first partition, 2025-12-12"),
+    (["--to", DAY], {}, "--to needs --from."),
+    (["--from", DAY, "--scope", "other"], {}, "Scope 'other' is not configured; there is octo-org, octo-labs"),
+    (["--from", DAY], {"DAGSTER_HOME": "relative"}, "DAGSTER_HOME: relative is not an absolute path."),
+    (["--from", DAY], {"COPILOT_DATA_DIR": "/proc/no"}, "Cannot write /proc/no: "),
+]
+
+
+@pytest.mark.parametrize(("args", "env", "says"), MISTAKES)
+def test_a_mistake_is_exit_code_2_and_one_line_before_anything_is_asked(
+    shell: Callable[..., Shell], args: list[str], env: dict[str, str], says: str
+) -> None:
+    made = shell()
+
+    result = made.run("load", *args, **env)
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"copilot-etl: {says}")
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) <= 220
+    assert made.github.journal == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
+    shell: Callable[..., Shell], number: signal.Signals, code: int
+) -> None:
+    made = shell(Fault("hang", side="blob", day=NEXT, times=None, args={"seconds": 20}))
+    process = made.start("load", "--from", DAY, "--to", NEXT)
+    deadline = time.monotonic() + 60
+    while not any(request.day == NEXT and request.side == "blob" for request in made.github.journal):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+    process.send_signal(number)
+    started = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, errors) == (code, "copilot-etl: interrupted; what was loaded stays.\n")
+    assert time.monotonic() - started < 10
+    assert list((made.data / "scratch").iterdir()) == []
+    made.github.faults = []
+    assert "4 loaded; 2 new" in load_range(made).stdout
+
+
+def test_status_shows_states_and_reasons(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("malformed_line", scope="octo-org", day=DAY, part=0), Fault("no_content", day=NEXT, times=None))
+    assert made.run("status").stdout.startswith("Nothing was loaded into ")
+    load_range(made)
+
+    shown = made.run("status")
+    rows = json.loads(made.run("status", "--json").stdout)
+
+    assert shown.returncode == 0
+    assert "octo-org users-1-day: 1 no_report, 1 quarantined" in shown.stdout
+    assert "!-" in shown.stdout
+    assert "not valid JSON" in shown.stdout
+    assert [(row["scope"], row["day"], row["state"]) for row in rows] == [
+        ("octo-labs", DAY, "loaded"),
+        ("octo-labs", NEXT, "no_report"),
+        ("octo-org", DAY, "quarantined"),
+        ("octo-org", NEXT, "no_report"),
+    ]
+
+
+def test_check_says_what_is_enough_and_what_is_not(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("policy_off", scope="octo-labs", times=None))
+
+    result = made.run("check")
+
+    assert result.returncode == 3
+    assert "octo-org       users-1-day: 2 files for " in result.stdout
+    assert "An owner must enable the policy 'Copilot usage metrics'." in result.stderr
+    assert made.github.token not in result.stdout + result.stderr
+    assert {request.side for request in made.github.journal} == {"api"}
+
+
+def test_the_demo_works_twice_and_tells_what_to_do_next(tmp_path: Path) -> None:
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "COPILOT_DATA_DIR": str(tmp_path / "demo")}
+
+    def demo() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "copilot_etl", "demo", "--days", "8"],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=ROOT,
+        )
+
+    first, second = demo(), demo()
+
+    for result in (first, second):
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "16 scope-days: " in result.stdout
+        assert "Day states: " in result.stdout
+        assert str(tmp_path / "demo" / "published" / "copilot.duckdb") in result.stdout
+        assert "make dev" in result.stdout
+        assert len(re.findall(r"^ *\d{4}-\d\d-\d\d +\d+ +\d+ +\d+", result.stdout, re.MULTILINE)) == 5
+
+
+def test_the_demo_does_not_mix_with_real_data(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    made.github.publish("acme", DAY, [b""])
+    assert made.run("load", "--from", DAY, "--to", DAY, COPILOT_ORGS="acme").returncode == 0
+
+    result = made.run("demo", "--days", "2")
+
+    assert result.returncode == 2
+    assert "holds acme. Set COPILOT_DATA_DIR to another folder for the demo." in result.stderr
+
+
+def test_the_sandbox_prints_variables_that_work(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "copilot_etl", "sandbox"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout
+    try:
+        lines = [process.stdout.readline() for _ in range(4)]
+        env = dict(line.removeprefix("export ").rstrip("\n").split("=", 1) for line in lines)
+        result = subprocess.run(
+            [sys.executable, "-m", "copilot_etl", "check"],
+            env={"PATH": os.environ["PATH"], **env, "COPILOT_DATA_DIR": str(tmp_path / "data")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=ROOT,
+        )
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "octo-org       users-1-day: 2 files for " in result.stdout
+    assert process.returncode == 0
+
+
+# --------------------------------------------------------------------------------- what is written about it
+
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_help_teaches_commands_and_exit_codes() -> None:
+    shown = subprocess.run([sys.executable, "-m", "copilot_etl", "--help"], capture_output=True, text=True, cwd=ROOT)
+
+    for command in ("demo", "check", "load", "status", "sandbox", "ui"):
+        assert re.search(rf"^  {command} ", shown.stdout, re.MULTILINE)
+    for code in ("0", "1", "2", "3", "75", "130"):
+        assert re.search(rf"^ +{code} +\w", shown.stdout, re.MULTILINE)
+        assert re.search(rf"^\| {code}\b", README, re.MULTILINE)
+
+
+def test_the_readme_names_every_variable_that_is_read() -> None:
+    read = set(re.findall(r'"((?:GITHUB|COPILOT|DAGSTER)_[A-Z_]+)"', Path(settings.__file__).read_text()))
+
+    assert read <= set(re.findall(r"`((?:GITHUB|COPILOT|DAGSTER)_[A-Z_]+)`", README))
+
+
+def test_no_file_names_a_package_registry() -> None:
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT).stdout.split("\n")
+    hosts = ["py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "conda" + ".anaconda.org"]
+
+    for name in filter(None, listed):
+        text = (ROOT / name).read_bytes().decode(errors="replace") if (ROOT / name).is_file() else ""
+        assert not any(host in text for host in hosts), name

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import logging
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -362,7 +363,7 @@ def check() -> None:
     One small request for each scope and report, for the links of a day five days ago.
     """
     from copilot_etl.errors import NotReady
-    from copilot_etl.github import GitHub
+    from copilot_etl.github import GitHub, NotFound
 
     chosen = settings.read().ready()
     Store(chosen.data_dir).prepare()
@@ -380,16 +381,20 @@ def check() -> None:
     ) as github:
         for scope in chosen.scopes:
             for report in REPORTS.values():
+                code = 0
                 try:
                     links = github.links(report, scope, day)
                     said = f"{len(links)} files for {day}"
+                except NotFound as error:
+                    said, code = f"{error} Check its name.", Refused.exit_code
                 except NotReady as error:
                     said = f"reachable, but {error}"
                 except CopilotEtlError as error:
-                    said, worst = str(error), max(worst, error.exit_code)
+                    said, code = str(error), error.exit_code
                     if isinstance(error, Refused) and error.whole_run:
                         raise
-                click.echo(f"{scope.key:<14} {report.name}: {said}", err=bool(worst))
+                click.echo(f"{scope.key:<14} {report.name}: {said}", err=bool(code))
+                worst = max(worst, code)
     sys.exit(worst)
 
 
@@ -444,7 +449,9 @@ def demo(days: int) -> None:
 
 
 _DEMO_QUERY = (
-    "select day, daily_active_users, weekly_active_users_7d, monthly_active_users_28d from marts.adoption_daily "
+    "select day, daily_active_users, weekly_active_users_7d, monthly_active_users_28d, suggested, accepted, "
+    "round(acceptance_rate_28d, 3) as acceptance_rate_28d "
+    "from marts.adoption_daily join marts.completion_acceptance_daily using (scope, day) "
     "where scope = '(all organizations)' order by day desc limit 5"
 )
 
@@ -461,8 +468,10 @@ def _show_demo(store: Store) -> None:
             table.add_row(*map(str, row))
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     click.echo(f"\nThe warehouse for analysts: {store.published}")
-    click.echo(f'Paste:  duckdb -readonly "{store.published}" "{_DEMO_QUERY}"')
-    click.echo("The web server on http://127.0.0.1:3000:  make dev")
+    click.echo(f"A query to paste, in `duckdb -readonly` or below as `sql`:\n  {_DEMO_QUERY};")
+    python = f"import duckdb; print(duckdb.connect({str(store.published)!r}, read_only=True).sql(input('sql> ')))"
+    click.echo(f"Without DuckDB's own shell:\n  {shlex.join([sys.executable, '-c', python])}")
+    click.echo("Dagster's web server on http://127.0.0.1:3000:\n  make dev")
 
 
 @main.command()

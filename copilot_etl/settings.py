@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -52,21 +53,23 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = {name: value.strip() for name, value in (os.environ if environ is None else environ).items()}
     data_dir = Path(env.get("COPILOT_DATA_DIR") or "data").absolute()
+    auth = _one_of(env, "GITHUB_AUTH", ("token", "none"))
+    loopback = _one_of(env, "COPILOT_ALLOW_LOOPBACK_HTTP", ("0", "1")) == "1"
     scopes = (
         *_scopes(env, "COPILOT_ORGS", "org", _ORG),
         *_scopes(env, "COPILOT_ENTERPRISES", "enterprise", _ENTERPRISE),
     )
     return Settings(
-        api_url=_api_url(env),
-        auth=_one_of(env, "GITHUB_AUTH", ("token", "none")),
-        token=_token(env),
+        api_url=_api_url(env, plain=auth == "none", loopback=loopback),
+        auth=auth,
+        token=None if auth == "none" else _token(env),
         scopes=scopes,
         download_hosts=_hosts(env),
         data_dir=data_dir,
         dagster_home=Path(env.get("DAGSTER_HOME") or data_dir / "dagster"),
         start_day=_start_day(env, scopes),
         lookback_days=_whole(env, "COPILOT_LOOKBACK_DAYS", default=7, least=1, most=365),
-        allow_loopback_http=_one_of(env, "COPILOT_ALLOW_LOOPBACK_HTTP", ("0", "1")) == "1",
+        allow_loopback_http=loopback,
         alert_webhook=env.get("COPILOT_ALERT_WEBHOOK_URL") or None,
     )
 
@@ -90,7 +93,7 @@ def _token(env: Mapping[str, str]) -> str | None:
     return token
 
 
-def _api_url(env: Mapping[str, str]) -> str:
+def _api_url(env: Mapping[str, str], *, plain: bool, loopback: bool) -> str:
     url = (env.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
     try:
         parts = urlsplit(url)
@@ -100,7 +103,19 @@ def _api_url(env: Mapping[str, str]) -> str:
         good = False
     if not good:
         raise ConfigError("GITHUB_API_URL is not an address such as https://api.github.com.")
+    if parts.scheme == "http" and not plain and not (loopback and _is_loopback(parts.hostname or "")):
+        raise ConfigError(
+            "GITHUB_API_URL is plain http, which would show the token. Use https "
+            "(or COPILOT_ALLOW_LOOPBACK_HTTP=1 for a server on this machine)."
+        )
     return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _scopes(env: Mapping[str, str], name: str, kind: ScopeKind, pattern: re.Pattern[str]) -> tuple[Scope, ...]:

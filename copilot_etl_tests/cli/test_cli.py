@@ -215,9 +215,10 @@ def test_status_shows_states_and_reasons(shell: Callable[..., Shell]) -> None:
 def test_check_says_what_is_enough_and_what_is_not(shell: Callable[..., Shell]) -> None:
     made = shell(Fault("policy_off", scope="octo-labs", times=None))
 
-    result = made.run("check")
+    result = made.run("check", COPILOT_ORGS="octo-labs,nobody,octo-org")
 
     assert result.returncode == 3
+    assert "nobody         users-1-day: nobody 20" in result.stderr
     assert "octo-org       users-1-day: 2 files for " in result.stdout
     assert "An owner must enable the policy 'Copilot usage metrics'." in result.stderr
     assert made.github.token not in result.stdout + result.stderr

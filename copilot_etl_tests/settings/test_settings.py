@@ -36,6 +36,19 @@ def test_no_token_is_needed_behind_a_gateway_that_signs_in() -> None:
     assert settings.read({"GITHUB_AUTH": "none", "COPILOT_ORGS": "acme"}).ready().token is None
 
 
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"GITHUB_API_URL": "http://127.0.0.1:8000/", "COPILOT_ALLOW_LOOPBACK_HTTP": "1"},
+        {"GITHUB_API_URL": "http://[::1]:8000", "COPILOT_ALLOW_LOOPBACK_HTTP": "1"},
+        {"GITHUB_API_URL": "http://gateway.internal:8080", "GITHUB_AUTH": "none"},
+        {"GITHUB_API_URL": "https://api.acme.ghe.com"},
+    ],
+)
+def test_an_address_that_shows_no_token_is_taken(env: dict[str, str]) -> None:
+    assert settings.read(env).api_url == env["GITHUB_API_URL"].rstrip("/")
+
+
 def test_the_token_is_not_shown() -> None:
     chosen = settings.read({"GITHUB_TOKEN": TOKEN, "COPILOT_ALERT_WEBHOOK_URL": "https://hooks.example/secret"})
 
@@ -52,6 +65,8 @@ def test_the_token_is_not_shown() -> None:
         ("GITHUB_API_URL", "api.github.com", "GITHUB_API_URL is not an address"),
         ("GITHUB_API_URL", "https://user:secret@api.github.com", "GITHUB_API_URL is not an address"),
         ("GITHUB_API_URL", "https://api.github.com:port", "GITHUB_API_URL is not an address"),
+        ("GITHUB_API_URL", "http://api.github.com", "GITHUB_API_URL is plain http"),
+        ("GITHUB_API_URL", "http://127.0.0.1:8000", "COPILOT_ALLOW_LOOPBACK_HTTP=1"),
         ("GITHUB_AUTH", "maybe", "GITHUB_AUTH: 'maybe' is not one of token, none."),
         ("COPILOT_ORGS", "acme/../x", "COPILOT_ORGS: 'acme/../x' is not a name"),
         ("COPILOT_ORGS", "a'; drop table x", "is not a name"),

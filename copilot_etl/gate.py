@@ -79,7 +79,8 @@ def _add(shape: Shape, columns: tuple[Column, ...], *, name_key: str = "") -> No
 
 
 class Gate:
-    """Judges the lines of one day. `unknown_fields` counts, by path, the records that hold such a field."""
+    """Judges the lines of one day. `unknown_fields` counts, by path, the records that hold such a field,
+    `unknown_records` those that hold any."""
 
     def __init__(self, report: Report, day: dt.date) -> None:
         self._shape = shape_of(report)
@@ -87,6 +88,7 @@ class Gate:
         self._day = day.isoformat()
         self._adopted: list[tuple[str, ...]] = []
         self.unknown_fields: Counter[str] = Counter()
+        self.unknown_records = 0
         self._build()
 
     def _build(self) -> None:
@@ -145,6 +147,7 @@ class Gate:
     def _with_unknown(self, line: bytes, unknown: Mapping[str, Any]) -> bytes:
         if not unknown:
             return line
+        self.unknown_records += 1
         self.unknown_fields.update({_counted(place) for place in unknown})
         # The line itself stays as sent, so that the reader still sees a key that stands twice.
         inner = msgspec.json.encode(msgspec.json.encode(unknown).decode())

@@ -77,7 +77,9 @@ class Store:
 class Outcome:
     """What became of one scope's day. `state` is the ledger's; `seconds` are by stage of the walk.
 
-    `changed` is true when rows were replaced; `error` is why the day did not load, or why it is only marked.
+    `changed` is true when rows were replaced; only then are `unknown_fields` (records by path) and `table_rows`
+    told. `unknown_records` is how many records of the loaded version have a field this project does not know;
+    `error` is why the day did not load, or why it is only marked.
     """
 
     report: str
@@ -89,6 +91,7 @@ class Outcome:
     files: int = 0
     bytes: int = 0
     duplicates: int = 0
+    unknown_records: int = 0
     unknown_fields: dict[str, int] = field(default_factory=dict)
     table_rows: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -200,7 +203,9 @@ class _Walk:
         if self.before and self.before.loaded_at and self.before.content_hash == manifest.content_hash:
             state = "loaded" if self.before.rows else "loaded_empty"
             self._note(state)
-            return replace(outcome, state=state, rows=self.before.rows or 0)
+            return replace(
+                outcome, state=state, rows=self.before.rows or 0, unknown_records=self.before.unknown_fields or 0
+            )
         normalised = self._timed("tables", lambda: self._normalise(manifest))
         if not normalised.records and self.before and self.before.rows:
             raise Quarantined(
@@ -214,6 +219,7 @@ class _Walk:
             changed=True,
             rows=normalised.records,
             duplicates=normalised.duplicates,
+            unknown_records=normalised.unknown_records,
             unknown_fields=dict(normalised.unknown_fields),
             table_rows=dict(normalised.rows),
         )

@@ -45,8 +45,8 @@ _FOOTER = b"copilot_etl"
 class Normalised:
     """One day of one scope in the lake: rows by table, and what the gate noticed on the way.
 
-    `records` is the number of people; `duplicates` the exact repeats that were dropped; `unknown_fields` the
-    number of records by path of an unknown field.
+    `records` is the number of people; `duplicates` the exact repeats that were dropped; `unknown_records` how many
+    records have an unknown field, `unknown_fields` the same by path.
     """
 
     report: str
@@ -55,6 +55,7 @@ class Normalised:
     content_hash: str
     records: int
     duplicates: int
+    unknown_records: int
     unknown_fields: Mapping[str, int]
     rows: Mapping[str, int]
 
@@ -93,7 +94,15 @@ def normalise(
             pending.result()
         duplicates = _duplicates(report, parts, repeated, scope=scope, day=day) if repeated else 0
         summary = Normalised(
-            report.name, scope, day, content_hash, len(seen), duplicates, dict(gate.unknown_fields), unfolding.rows
+            report.name,
+            scope,
+            day,
+            content_hash,
+            len(seen),
+            duplicates,
+            gate.unknown_records,
+            dict(gate.unknown_fields),
+            unfolding.rows,
         )
         unfolding.publish(lake, summary)
     return summary

@@ -215,7 +215,7 @@ class Warehouse:
                     files,
                     size,
                     normalised.content_hash,
-                    max(normalised.unknown_fields.values(), default=0),
+                    normalised.unknown_records,
                     seen_at,
                     scope,
                     report.name,

@@ -7,7 +7,9 @@ recorded as good.
 
 import datetime as dt
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
@@ -45,7 +47,8 @@ def load_key(report: Report) -> dg.AssetKey:
 
 
 def _report_assets(report: Report) -> dg.AssetsDefinition:
-    files, tables, load = (dg.AssetKey([report.asset_prefix, name]) for name in ("files", "tables", "load"))
+    stages = {name: dg.AssetKey([report.asset_prefix, name]) for name in ("files", "tables", "load")}
+    files, tables, load = stages.values()
 
     def spec(key: dg.AssetKey, after: Sequence[dg.AssetKey], kinds: set[str], description: str) -> dg.AssetSpec:
         return dg.AssetSpec(
@@ -80,7 +83,7 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
                     context.log.info(_line(outcome))
                 bad = [outcome for outcome in outcomes if not outcome.good]
                 whole = not bad and len(scopes) == len(chosen.scopes)
-                yield from _events(outcomes, day, whole, files=files, tables=tables, load=load)
+                yield from _events(outcomes, day, whole, stages=stages)
                 failed += bad
         except CopilotEtlError as error:
             raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
@@ -127,67 +130,30 @@ def _run(
 
 
 def _events(
-    outcomes: Sequence[Outcome],
-    day: str,
-    whole: bool,
-    *,
-    files: dg.AssetKey,
-    tables: dg.AssetKey,
-    load: dg.AssetKey,
+    outcomes: Sequence[Outcome], day: str, whole: bool, *, stages: Mapping[str, dg.AssetKey]
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
     """A materialization an asset for a whole day; for a day that lacks a scope, what did happen as observations."""
     event = dg.AssetMaterialization if whole else dg.AssetObservation
     if not any(outcome.good for outcome in outcomes):
         return
-
-    def total(name: str) -> int:
-        return sum(getattr(outcome, name) for outcome in outcomes)
-
-    def seconds(stage: str) -> float:
-        return round(sum(outcome.seconds.get(stage, 0.0) for outcome in outcomes), 3)
-
-    states = dg.MetadataValue.md(
-        "| scope | state | rows |\n|---|---|---|\n"
-        + "\n".join(f"| {outcome.scope} | {outcome.state} | {outcome.rows} |" for outcome in outcomes)
-    )
-    unknown = sum(max(outcome.unknown_fields.values(), default=0) for outcome in outcomes)
-    yield event(
-        files,
-        partition=day,
-        metadata={
-            "files": total("files"),
-            "bytes": total("bytes"),
-            "scopes": len(outcomes),
-            "scopes without a report": sum(outcome.state in ("not_ready", "no_report") for outcome in outcomes),
-            "states": states,
-            "seconds": seconds("files"),
-        },
-    )
-    yield event(
-        tables,
-        partition=day,
-        metadata={
-            "rows": sum(sum(outcome.table_rows.values()) for outcome in outcomes),
-            "records with unknown fields": unknown,
-            "unknown fields": dg.MetadataValue.json(
-                sorted({path for each in outcomes for path in each.unknown_fields})
-            ),
-            "duplicates": total("duplicates"),
-            "states": states,
-            "seconds": seconds("tables"),
-        },
-    )
-    yield event(
-        load,
-        partition=day,
-        metadata={
-            "dagster/partition_row_count": total("rows"),
-            "rows": total("rows"),
-            "scopes changed": total("changed"),
-            "states": states,
-            "seconds": seconds("load"),
-        },
-    )
+    states = Counter(outcome.state for outcome in outcomes)
+    table = "".join(f"| {outcome.scope} | {outcome.state} | {outcome.rows} |\n" for outcome in outcomes)
+    metadata: dict[str, Any] = {
+        "dagster/partition_row_count": sum(outcome.rows for outcome in outcomes),
+        "state": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
+        "scopes": dg.MetadataValue.md(f"| scope | state | people |\n|---|---|---|\n{table}"),
+        "scopes changed": sum(outcome.changed for outcome in outcomes),
+        "rows": sum(outcome.rows for outcome in outcomes),
+        "rows of all tables": sum(sum(outcome.table_rows.values()) for outcome in outcomes),
+        "files": sum(outcome.files for outcome in outcomes),
+        "bytes": sum(outcome.bytes for outcome in outcomes),
+        "duplicates": sum(outcome.duplicates for outcome in outcomes),
+        "records with unknown fields": sum(outcome.unknown_records for outcome in outcomes),
+        "unknown fields": ", ".join(sorted({path for each in outcomes for path in each.unknown_fields})) or "none",
+    }
+    for stage, key in stages.items():
+        seconds = round(sum(outcome.seconds.get(stage, 0.0) for outcome in outcomes), 3)
+        yield event(key, partition=day, metadata={**metadata, "seconds": seconds})
 
 
 def _line(outcome: Outcome) -> str:

@@ -43,7 +43,7 @@ clean:       ## remove the virtual environment; data/ stays
 
 .venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
-		echo "copilot_etl needs Python 3.11 or newer; python3 here is $$(python3 --version 2>&1 || echo missing)." >&2; \
+		echo "copilot_etl needs Python 3.11 or newer; python3 here is $$(python3 --version 2>/dev/null || echo missing)." >&2; \
 		echo "Install one, or name it: make demo PYTHON=/path/to/python3.11" >&2; exit 1; fi
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "$(PYTHON) is $$("$(PYTHON)" --version 2>&1); copilot_etl needs Python 3.11 or newer." >&2; exit 1; }

@@ -466,11 +466,13 @@ def _show_demo(store: Store) -> None:
         table = Table(*(column[0] for column in result.description or ()), box=None, header_style="bold")
         for row in result.fetchall():
             table.add_row(*map(str, row))
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
     click.echo(f"\nThe warehouse for analysts: {store.published}")
-    click.echo(f"A query to paste, in `duckdb -readonly` or below as `sql`:\n  {_DEMO_QUERY};")
-    python = f"import duckdb; print(duckdb.connect({str(store.published)!r}, read_only=True).sql(input('sql> ')))"
-    click.echo(f"Without DuckDB's own shell:\n  {shlex.join([sys.executable, '-c', python])}")
+    click.echo(f"A query to paste into `duckdb -readonly {shlex.quote(str(store.published))}`:\n  {_DEMO_QUERY};")
+    python = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).show()"
+    query = "from marts.adoption_daily order by day desc limit 5"
+    command = shlex.join([sys.executable, "-c", python, str(store.published), query])
+    click.echo(f"Or, without DuckDB's own shell:\n  {command}")
     click.echo("Dagster's web server on http://127.0.0.1:3000:\n  make dev")
 
 

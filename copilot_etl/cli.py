@@ -60,7 +60,9 @@ class _Signals:
         self._first = 0
 
     def listen(self) -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # Both by name: a shell starts background jobs with SIGINT ignored, and Python leaves it so.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
         signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
 
     def heard(self) -> int:

@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from copilot_etl.defs import alerts, pipeline, warehouse
+from copilot_etl.defs import alerts, pipeline, published
 
 defs = dg.Definitions.merge(
     pipeline.defs,
-    warehouse.defs,
+    published.defs,
     alerts.defs,
     # One process a run: half the start-up cost, and two steps of a run never meet at the warehouse file.
     dg.Definitions(executor=dg.in_process_executor),

@@ -10,7 +10,6 @@ import datetime as dt
 import filecmp
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO, cast
 
 import zstandard
 
+from copilot_etl import durable
 from copilot_etl.errors import Quarantined
 from copilot_etl.github import Fetched
 
@@ -73,8 +73,8 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
             "report_day": fetched.report_day.isoformat(),
             "parts": [asdict(part) for part in parts],
         }
-        _sync(folder)
-        _write(folder / MANIFEST, json.dumps({"versions": [*versions, version]}, indent=1).encode())
+        durable.sync_folder(folder)
+        durable.write(folder / MANIFEST, json.dumps({"versions": [*versions, version]}, indent=1).encode())
         versions = [*versions, version]
     return _manifest(folder, versions[-1], changed=new)
 
@@ -139,22 +139,3 @@ def _versions(folder: Path) -> list[dict[str, Any]]:
 def _manifest(folder: Path, version: dict[str, Any], *, changed: bool = False) -> Manifest:
     parts = tuple(RawPart(**part) for part in version["parts"])
     return Manifest(folder, version["content_hash"], version["fetched_at"], version["report_day"], parts, changed)
-
-
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.touch(0o600)
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

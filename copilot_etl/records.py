@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
-import os
 import tempfile
 import zlib
 from array import array
@@ -25,6 +24,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from copilot_etl import durable
 from copilot_etl.errors import Quarantined
 from copilot_etl.gate import UNKNOWN, Gate, Refusal, Shape, shape_of
 from copilot_etl.reports import DUCKDB_TYPES, Column, Kind, Report, Source, Table, raw_columns
@@ -368,10 +368,7 @@ class _Unfolding:
         for table in self._report.tables:
             target = summary.path(lake, table.name)
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._file(table.name).open("rb+") as file:
-                os.fsync(file.fileno())
-            self._file(table.name).chmod(0o600)
-            self._file(table.name).replace(target)
+            durable.settle(self._file(table.name), target)
 
 
 # ----------------------------------------------------------------------------------- derived from the catalogue

@@ -1,4 +1,4 @@
-"""The DuckDB file: a day replaced whole, the ledger, the models built whole, the rules' breaches, the published copy.
+"""The DuckDB file: a day replaced whole, and the ledger that says what is known of every day.
 
 One process writes at a time. A kernel lock beside the file keeps our own processes apart and is freed by a
 kill; DuckDB's own lock keeps everybody else out, and is waited for.
@@ -7,7 +7,6 @@ kill; DuckDB's own lock keeps everybody else out, and is waited for.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +17,12 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from copilot_etl.durable import settle
 from copilot_etl.errors import ConfigError, WarehouseBusy
-from copilot_etl.models import Model, Rule
 from copilot_etl.records import Normalised
 from copilot_etl.reports import REPORTS, Column, Report, raw_columns
 
-SCHEMAS = ("raw", "core", "marts", "ops")
+SCHEMAS = ("raw", "ops")
 
 LEDGER = """
 create table if not exists ops.report_days (
@@ -93,24 +92,6 @@ class LedgerDay:
     last_seen_at: dt.datetime
     loaded_at: dt.datetime | None
     last_error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """A rule and how many offenders it found; zero is a kept rule."""
-
-    rule: Rule
-    offenders: int
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a build did: rows and seconds by model, the rules' results, and whether the new tables were kept."""
-
-    rows: Mapping[str, int]
-    seconds: Mapping[str, float]
-    breaches: tuple[Breach, ...]
-    kept: bool
 
 
 class Warehouse:
@@ -187,7 +168,7 @@ class Warehouse:
                 connection.execute("checkpoint")
         except duckdb.IOException:
             raise ConfigError(f"Cannot create {self.path}. Check that its folder can be written.") from None
-        _settle(new, self.path)
+        settle(new, self.path)
 
     # -------------------------------------------------------------------------------------- days and ledger
 
@@ -242,63 +223,6 @@ class Warehouse:
             ).fetchall()
         return tuple(LedgerDay(*row) for row in rows)
 
-    # --------------------------------------------------------------------------------------------- models
-
-    def build(self, models: Sequence[Model], rules: Sequence[Rule]) -> Built:
-        """Rebuilds every model and holds every rule, all in one transaction.
-
-        A model that differs from its described columns, or an offender of a rule of severity `error`, leaves
-        all tables as they were. Raises ConfigError for a model that does not run.
-        """
-        rows: dict[str, int] = {}
-        seconds: dict[str, float] = {}
-        with self.connect() as connection:
-            connection.execute("begin")
-            try:
-                for model in models:
-                    started = time.perf_counter()
-                    rows[model.full_name] = _build_model(connection, model)
-                    seconds[model.full_name] = time.perf_counter() - started
-                breaches = tuple(Breach(rule, _offenders(connection, rule)) for rule in rules)
-                kept = not any(breach.offenders and breach.rule.severity == "error" for breach in breaches)
-                connection.execute("commit" if kept else "rollback")
-            except BaseException:
-                connection.execute("rollback")
-                raise
-        return Built(rows, seconds, breaches, kept)
-
-    def publish(self, target: Path) -> int:
-        """Copies core, marts and ops into a fresh file and swaps it in; its size in bytes.
-
-        Readers of the old file keep what they see until they open it again. The storage version is one that
-        DuckDB 1.4 and later opens.
-        """
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        new = target.with_suffix(".new")
-        for stale in (new, Path(f"{new}.wal")):
-            stale.unlink(missing_ok=True)
-        with self.connect() as connection:
-            connection.execute(f"attach '{_literal(new)}' as published (storage_version 'v1.4.0')")
-            for schema in ("core", "marts", "ops"):
-                connection.execute(f"create schema published.{schema}")
-            for schema, table, comment in connection.execute(
-                "select schema_name, table_name, comment from duckdb_tables() "
-                "where database_name = current_database() and schema_name in ('core', 'marts', 'ops') order by all"
-            ).fetchall():
-                name = f'{schema}."{table}"'
-                connection.execute(f"create table published.{name} as from {name}")
-                _comment(connection, f"table published.{name}", comment)
-                for column, text in connection.execute(
-                    "select column_name, comment from duckdb_columns() "
-                    "where database_name = current_database() and schema_name = ? and table_name = ?",
-                    [schema, table],
-                ).fetchall():
-                    _comment(connection, f'column published.{name}."{column}"', text)
-            connection.execute("checkpoint published")
-            connection.execute("detach published")
-        _settle(new, target)
-        return target.stat().st_size
-
 
 # ----------------------------------------------------------------------------------------------- statements
 
@@ -327,16 +251,16 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
         for schema in SCHEMAS:
             connection.execute(f"create schema if not exists {schema}")
         connection.execute(LEDGER)
-        _comment(connection, "table ops.report_days", "State of every scope, report and day that was looked at.")
+        comment_on(connection, "table ops.report_days", "State of every scope, report and day that was looked at.")
         for name, comment in _LEDGER_COMMENTS.items():
-            _comment(connection, f"column ops.report_days.{name}", comment)
+            comment_on(connection, f"column ops.report_days.{name}", comment)
         for table, column in wanted:
             name = f'raw."{table.name}"'
             if not any(known == table.name for known, _ in have):
                 connection.execute(f"create table if not exists {name} ({_definition(column)})")
-                _comment(connection, f"table {name}", table.grain)
+                comment_on(connection, f"table {name}", table.grain)
             connection.execute(f"alter table {name} add column if not exists {_definition(column)}")
-            _comment(connection, f'column {name}."{column.name}"', column.description)
+            comment_on(connection, f'column {name}."{column.name}"', column.description)
 
 
 def _definition(column: Column) -> str:
@@ -383,58 +307,12 @@ def _note(connection: duckdb.DuckDBPyConnection, look: Look) -> None:
     )
 
 
-def _build_model(connection: duckdb.DuckDBPyConnection, model: Model) -> int:
-    try:
-        connection.execute(f"create or replace table {model.full_name} as {model.sql}")
-    except duckdb.Error as error:
-        raise ConfigError(f"Model {model.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
-    found = [(name, kind) for name, kind, *_ in connection.execute(f"describe {model.full_name}").fetchall()]
-    described = [(column.name, column.data_type.upper()) for column in model.columns]
-    if found != described:
-        differing = next(
-            (name for name, _ in found + described if (name, dict(found).get(name)) not in described),
-            "their order",
-        )
-        raise ConfigError(
-            f"Model {model.full_name} differs from its description: {differing}. Mend its .sql or its .yml."
-        )
-    _comment(connection, f"table {model.full_name}", model.description)
-    for column in model.columns:
-        _comment(connection, f'column {model.full_name}."{column.name}"', column.description)
-    return _count(connection, f"from {model.full_name}")
-
-
-def _offenders(connection: duckdb.DuckDBPyConnection, rule: Rule) -> int:
-    try:
-        return _count(connection, f"from ({rule.sql})")
-    except duckdb.Error as error:
-        raise ConfigError(
-            f"Rule {rule.schema}.{rule.table}.{rule.name} does not run: {str(error).splitlines()[0][:120]}"
-        ) from None
-
-
-def _count(connection: duckdb.DuckDBPyConnection, source: str) -> int:
-    row = connection.execute(f"select count(*) {source}").fetchone()
-    return row[0] if row else 0
-
-
-def _comment(connection: duckdb.DuckDBPyConnection, what: str, text: str | None) -> None:
+def comment_on(connection: duckdb.DuckDBPyConnection, what: str, text: str | None) -> None:
+    """Writes the meaning of a table, view, column or macro into the file."""
     if text:  # COMMENT takes no parameters
-        connection.execute(f"comment on {what} is '{_literal(text)}'")
+        connection.execute(f"comment on {what} is '{literal(text)}'")
 
 
-def _literal(value: str | Path) -> str:
+def literal(value: str | Path) -> str:
+    """A text as it may stand between the quotes of an SQL literal, where no parameter can."""
     return str(value).replace("'", "''")
-
-
-def _settle(new: Path, target: Path) -> None:
-    """Puts a finished file in its place so that a power cut leaves the old one or the new one."""
-    new.chmod(0o600)
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
-    new.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,7 +1,5 @@
 -- one row per scope, day and user that GitHub saw
 with
-user_day as (select * from raw.user_day),
-
 surfaces as (
     select
         scope,
@@ -45,11 +43,17 @@ select
     user_day.used_agent,
     user_day.used_chat,
     user_day.used_cli,
-    user_day.used_copilot_cloud_agent,
+    coalesce(user_day.used_copilot_cloud_agent, user_day.used_copilot_coding_agent) as used_copilot_cloud_agent,
     user_day.used_copilot_code_review_active,
     user_day.used_copilot_code_review_passive,
     user_day.used_copilot_app,
     user_day.used_vscode_agent,
+
+    user_day.distinct_skill_use_count,
+    user_day.distinct_custom_agent_use_count,
+    user_day.distinct_mcp_use_count,
+    user_day.distinct_slash_cmd_use_count,
+    user_day.distinct_plugin_use_count,
 
     true as is_active,
     coalesce(user_day.user_initiated_interaction_count > 0, false)
@@ -65,10 +69,14 @@ select
     or coalesce(surfaces.used > 0, false) as is_engaged,
     coalesce(user_day.user_initiated_interaction_count > 0, false) as is_prompting,
     user_day.day > (now() at time zone 'UTC')::date - 3 as is_provisional,
-from user_day
+    not starts_with(user_day.scope, 'enterprise.')
+    and row_number() over (
+        partition by user_day.day, user_day.user_id, starts_with(user_day.scope, 'enterprise.')
+        order by user_day.code_generation_activity_count desc nulls last, user_day.scope asc
+    ) = 1 as counts_in_all_organizations,
+from raw.user_day as user_day
 left join surfaces
     on
         user_day.scope = surfaces.scope
         and user_day.day = surfaces.day
         and user_day.user_id = surfaces.user_id
-order by user_day.day, user_day.scope, user_day.user_id

@@ -1,17 +1,4 @@
 -- one row per day and person over all organizations
-with
-fct_user_day as (
-    select
-        *,
-        row_number() over (
-            partition by day, user_id
-            order by code_generation_activity_count desc nulls last, scope asc
-        ) as choice,
-        count(*) over (partition by day, user_id) as organization_count,
-    from core.fct_user_day
-    where not starts_with(scope, 'enterprise.')
-)
-
 select
     day,
     user_id,
@@ -43,6 +30,9 @@ select
     is_engaged,
     is_prompting,
     is_provisional,
-from fct_user_day
-where choice = 1
-order by day, user_id
+from (
+    select *, count(*) over (partition by day, user_id) as organization_count
+    from core.fct_user_day
+    where not starts_with(scope, 'enterprise.')
+) as rows_of_organizations
+where counts_in_all_organizations

@@ -1,33 +1,26 @@
 -- one row per scope, day, user and feature
 select
-    scope,
-    day,
-    user_id,
-    feature,
+    reported.scope,
+    reported.day,
+    reported.user_id,
+    reported.feature,
 
-    feature in (
-        'chat_inline',
-        'chat_panel_ask_mode',
-        'chat_panel_edit_mode',
-        'chat_panel_agent_mode',
-        'chat_panel_plan_mode',
-        'chat_panel_custom_mode',
-        'chat_panel_unknown_mode'
-    ) as is_chat,
-    case
-        when feature = 'agent_edit' then 'agent_initiated'
-        when feature in ('code_completion', 'chat_inline') or starts_with(feature, 'chat_panel_') then 'user_initiated'
-        when feature = 'copilot_cli' then 'cli'
-        when feature = 'copilot_app' then 'app'
-        else 'unknown'
-    end as code_origin,
+    coalesce(dim_feature.is_chat, false) as is_chat,
+    coalesce(dim_feature.code_origin, 'unknown') as code_origin,
 
-    user_initiated_interaction_count,
-    code_generation_activity_count,
-    code_acceptance_activity_count,
-    loc_suggested_to_add_sum,
-    loc_suggested_to_delete_sum,
-    loc_added_sum,
-    loc_deleted_sum,
-from raw.user_day_feature
-order by day, scope, user_id
+    reported.user_initiated_interaction_count,
+    reported.code_generation_activity_count,
+    reported.code_acceptance_activity_count,
+    reported.loc_suggested_to_add_sum,
+    reported.loc_suggested_to_delete_sum,
+    reported.loc_added_sum,
+    reported.loc_deleted_sum,
+
+    people.counts_in_all_organizations,
+from raw.user_day_feature as reported
+inner join core.fct_user_day as people
+    on
+        reported.scope = people.scope
+        and reported.day = people.day
+        and reported.user_id = people.user_id
+left join core.dim_feature as dim_feature on reported.feature = dim_feature.feature

@@ -1,30 +1,37 @@
-"""The models of `sql/` as assets, their rules as asset checks, the published copy, and the sensor that refreshes them.
+"""The models of `sql/` as assets, their rules as asset checks, the analysts' files, and the sensor that refreshes them.
 
 All models are one step, because they are swapped in together; they are not partitioned, so one bad day never
 holds them back.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
 from copilot_etl import settings
 from copilot_etl.defs.pipeline import load_key
 from copilot_etl.errors import CopilotEtlError
-from copilot_etl.models import Model, Rule, read_models, read_rules
+from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.pipeline import Store
+from copilot_etl.published import Breach, Built, Published, Refreshed
 from copilot_etl.reports import REPORTS
-from copilot_etl.warehouse import Breach, Built, Warehouse
+from copilot_etl.warehouse import Warehouse
 
-SQL = Path(__file__).parents[2] / "sql"
-MODELS = read_models(SQL)
-RULES = read_rules(SQL, MODELS)
+PROJECT = read(Path(__file__).parents[2] / "sql")
 PUBLISHED = dg.AssetKey("published")
 
 
-def _key(model: Model) -> dg.AssetKey:
-    return dg.AssetKey([model.schema, model.name])
+class RefreshConfig(dg.Config):
+    """What a launch may choose."""
+
+    full: bool = Field(default=False, description="Rebuild every model over all days, not only what changed.")
+
+
+def _key(table: Model | Seed) -> dg.AssetKey:
+    return dg.AssetKey([table.schema, table.name])
 
 
 def _upstream(name: str) -> list[dg.AssetKey]:
@@ -39,17 +46,18 @@ def _upstream(name: str) -> list[dg.AssetKey]:
     return [dg.AssetKey([schema, table])]
 
 
-def _spec(model: Model) -> dg.AssetSpec:
-    columns = [dg.TableColumn(each.name, each.data_type, each.description) for each in model.columns]
+def _spec(table: Model | Seed) -> dg.AssetSpec:
+    columns = [dg.TableColumn(each.name, each.data_type, each.description) for each in table.columns]
+    upstreams = table.upstreams if isinstance(table, Model) else ()
     return dg.AssetSpec(
-        _key(model),
-        deps={key for upstream in model.upstreams for key in _upstream(upstream)},
-        description=model.description,
-        group_name=model.schema,
-        kinds={"duckdb", "sql"},
+        _key(table),
+        deps={key for upstream in upstreams for key in _upstream(upstream)},
+        description=table.description,
+        group_name=table.schema,
+        kinds={"duckdb", "sql" if isinstance(table, Model) else "csv"},
         owners=["team:data"],
         skippable=True,
-        metadata={"dagster/table_name": model.full_name, "dagster/column_schema": dg.TableSchema(columns)},
+        metadata={"dagster/table_name": table.full_name, "dagster/column_schema": dg.TableSchema(columns)},
     )
 
 
@@ -59,7 +67,7 @@ def _check_key(rule: Rule) -> dg.AssetCheckKey:
 
 @dg.multi_asset(
     name="build_models",
-    specs=[_spec(model) for model in MODELS],
+    specs=[_spec(table) for table in PROJECT.tables],
     check_specs=[
         dg.AssetCheckSpec(
             rule.name,
@@ -67,29 +75,43 @@ def _check_key(rule: Rule) -> dg.AssetCheckKey:
             description=rule.description,
             blocking=rule.severity == "error",
         )
-        for rule in RULES
+        for rule in PROJECT.rules
     ],
 )
-def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """Rebuilds all models in one transaction; a blocking breach leaves every table as it was."""
+def models(
+    context: dg.AssetExecutionContext, config: RefreshConfig
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Rebuilds what changed in a copy of the analysts' file and swaps it in; a blocking breach leaves the old one."""
+    store = _store()
     try:
-        built = Warehouse(_store().warehouse).build(MODELS, RULES)
+        refreshed = Published(store.published, Warehouse(store.warehouse)).refresh(
+            PROJECT, now=dt.datetime.now(dt.UTC), full=config.full
+        )
     except CopilotEtlError as error:
         raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
-    if not built.kept:
-        for breach in built.breaches:
+    if not refreshed.kept:
+        for breach in refreshed.breaches:
             context.log_event(_evaluation(breach))
-        raise dg.Failure(_refusal(built), allow_retries=False)
-    for model in MODELS:
+        raise dg.Failure(_refusal(refreshed), allow_retries=False)
+    for table in PROJECT.tables:
+        built = refreshed.built.get(table.full_name)
         yield dg.MaterializeResult(
-            asset_key=_key(model),
-            metadata={
-                "dagster/row_count": built.rows[model.full_name],
-                "rows": built.rows[model.full_name],
-                "seconds": round(built.seconds[model.full_name], 3),
-            },
-            check_results=[_result(each) for each in built.breaches if _check_key(each.rule).asset_key == _key(model)],
+            asset_key=_key(table),
+            metadata=_numbers(built) if built else {},
+            check_results=[
+                _result(each) for each in refreshed.breaches if _check_key(each.rule).asset_key == _key(table)
+            ],
         )
+
+
+def _numbers(built: Built) -> dict[str, int | float | str]:
+    days = f"{built.span.first} to {built.span.last}" if built.span else "all"
+    return {
+        "dagster/row_count": built.rows,
+        "rows": built.rows,
+        "seconds": round(built.seconds, 3),
+        "rebuilt days": days,
+    }
 
 
 def _result(breach: Breach) -> dg.AssetCheckResult:
@@ -120,8 +142,8 @@ def _severity(breach: Breach) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if breach.rule.severity == "error" else dg.AssetCheckSeverity.WARN
 
 
-def _refusal(built: Built) -> str:
-    broken = [each for each in built.breaches if each.offenders and each.rule.severity == "error"]
+def _refusal(refreshed: Refreshed) -> str:
+    broken = [each for each in refreshed.breaches if each.offenders and each.rule.severity == "error"]
     lines = "\n".join(
         f"- {each.rule.schema}.{each.rule.table}: {each.rule.name}, {each.offenders} offenders" for each in broken
     )
@@ -130,19 +152,25 @@ def _refusal(built: Built) -> str:
 
 @dg.asset(
     key=PUBLISHED,
-    deps=[_key(model) for model in MODELS],
+    deps=[_key(model) for model in PROJECT.models],
     group_name="published",
-    kinds={"duckdb"},
+    kinds={"duckdb", "parquet"},
     owners=["team:data"],
-    description="The analysts' copy: core, marts and ops in one read-only file, swapped in whole.",
+    description="What analysts open: `copilot.duckdb`, a Parquet file a mart, and the data dictionary.",
 )
 def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     store = _store()
     try:
-        size = Warehouse(store.warehouse).publish(store.published)
+        files = Published(store.published, Warehouse(store.warehouse)).export(PROJECT)
     except CopilotEtlError as error:
         raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
-    return dg.MaterializeResult(metadata={"bytes": size, "path": dg.MetadataValue.path(store.published)})
+    return dg.MaterializeResult(
+        metadata={
+            "bytes": store.published.stat().st_size,
+            "files": len(files) + 1,
+            "path": dg.MetadataValue.path(store.published),
+        }
+    )
 
 
 def _store() -> Store:

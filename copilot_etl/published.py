@@ -1,0 +1,415 @@
+"""The analysts' file: models built into a copy of its last version, rules held, and the whole swapped in.
+
+A refresh never touches the file that people read. It copies it, rebuilds what changed, holds every rule and renames:
+a reader sees the old version or the new one, and a broken rule or a kill leaves the old one. Models of which only some
+days changed are rebuilt for those days alone, by the same select over views that hold the days it needs.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from copilot_etl import __version__, durable
+from copilot_etl.dictionary import dictionary
+from copilot_etl.errors import ConfigError
+from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
+from copilot_etl.reports import REPORTS
+from copilot_etl.warehouse import Warehouse, comment_on, literal
+
+STORAGE_VERSION = "v1.4.0"
+"""DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""
+
+PROVISIONAL_DAYS = 3
+"""A day is provisional for this long, so its rows say something else afterwards."""
+
+MOSTLY_FREE = 0.5
+"""A file of which this share is free blocks is built anew instead of copied."""
+
+_SCHEMAS = ("main", "seeds", "core", "marts", "ops")
+
+_OPS_TABLES: Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]] = {
+    "model_builds": (
+        "One row a model: how its rows came about.",
+        {
+            "model": ("varchar not null", "Table with its schema."),
+            "fingerprint": ("varchar not null", "Hash of its SQL and of all that it is made from."),
+            "first_day": ("date", "First day that the last refresh rebuilt; null: all of them."),
+            "last_day": ("date", "Last day that the last refresh rebuilt; null: all of them."),
+            "rows": ("bigint not null", "Rows after the last refresh."),
+            "seconds": ("double not null", "Seconds that the last refresh took."),
+            "built_at": ("timestamp not null", "Last refresh, UTC."),
+        },
+    ),
+    "published": (
+        "One row: when this file was made, from which days, by which version of the code.",
+        {
+            "published_at": ("timestamp not null", "When this file was made, UTC."),
+            "first_day": ("date", "First day of which any report is loaded."),
+            "last_day": ("date", "Latest day of which any report is loaded."),
+            "days_loaded": ("bigint not null", "Days of which any report is loaded."),
+            "scopes": ("bigint not null", "Organizations and enterprises with any loaded day."),
+            "code_version": ("varchar not null", "Version of copilot_etl that made it."),
+            "duckdb_version": ("varchar not null", "Version of DuckDB that wrote it."),
+        },
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule and how many offenders it found; zero is a kept rule."""
+
+    rule: Rule
+    offenders: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days from `first` to `last`, both included."""
+
+    first: dt.date
+    last: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What became of one model: its rows, the seconds it took, and the days rebuilt (None: all)."""
+
+    rows: int
+    seconds: float
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a refresh did. `kept` is false when a rule of severity `error` was broken: nothing was swapped in then."""
+
+    built: Mapping[str, Built]
+    breaches: tuple[Breach, ...]
+    kept: bool
+    size: int = 0
+
+
+class Published:
+    """The file at `path`, made from a warehouse. Raises like Warehouse, and ConfigError for a model that is wrong."""
+
+    def __init__(self, path: Path, warehouse: Warehouse) -> None:
+        self.path = path
+        self._warehouse = warehouse
+
+    def refresh(self, project: Project, *, now: dt.datetime, full: bool = False) -> Refreshed:
+        """Rebuilds what changed since the last refresh (everything with `full`) and swaps the file in.
+
+        A model that differs from its described columns, or an offender of a rule of severity `error`, leaves the
+        file as it was.
+        """
+        new = self.path.with_suffix(".new")
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with self._warehouse.connect() as connection:
+                reuse = not full and self._copy(new)
+                _discard(Path(f"{new}.wal"))
+                storage = "" if reuse else f" (storage_version '{STORAGE_VERSION}')"
+                connection.execute(f"attach '{literal(new)}' as published{storage}")
+                work = _Refresh(connection, project, now, reuse=reuse)
+                work.run()
+                kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
+                if kept:
+                    connection.execute("checkpoint published")
+                connection.execute("reset search_path")
+                connection.execute("detach published")
+            if kept:
+                durable.settle(new, self.path)
+            return Refreshed(work.built, tuple(work.breaches), kept, self.path.stat().st_size if kept else 0)
+        finally:
+            for left in (new, Path(f"{new}.wal")):
+                _discard(left)
+
+    def export(self, project: Project) -> tuple[Path, ...]:
+        """Writes a Parquet file a mart and the data dictionary beside the file, each whole; the files."""
+        written = [durable.write(self.path.parent / "dictionary.md", dictionary(project).encode())]
+        with duckdb.connect(self.path, read_only=True) as connection:
+            for model in project.models:
+                if model.schema == "marts":
+                    target = self.path.parent / f"{model.name}.parquet"
+                    new = target.with_suffix(".new")
+                    connection.execute(f"copy {model.full_name} to '{literal(new)}' (format parquet, compression zstd)")
+                    durable.settle(new, target)
+                    written.append(target)
+        return tuple(written)
+
+    def _copy(self, new: Path) -> bool:
+        """Copies the last version to work on; false when there is none that is worth it."""
+        _discard(new)
+        try:
+            with duckdb.connect(self.path, read_only=True) as connection:
+                row = connection.execute("select free_blocks, total_blocks from pragma_database_size()").fetchone()
+                (free, total) = row or (0, 0)
+                connection.execute("select model, fingerprint, built_at from ops.model_builds limit 0")
+        except duckdb.Error:
+            return False
+        if free > MOSTLY_FREE * total:
+            return False
+        shutil.copyfile(self.path, new)
+        new.chmod(0o600)
+        return True
+
+
+class _Refresh:
+    """One refresh of an attached copy; `built` and `breaches` grow as it goes."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, project: Project, now: dt.datetime, *, reuse: bool
+    ) -> None:
+        self._connection = connection
+        self._project = project
+        self._now = now.astimezone(dt.UTC).replace(tzinfo=None)
+        self._own = self._one("select current_database()")[0]
+        self._fingerprints = fingerprints(project)
+        self._changed: Span | None = None
+        self._same: set[str] = set()
+        self._spans: dict[str, Span] = {}
+        if reuse:
+            self._compare()
+        self.built: dict[str, Built] = {}
+        self.breaches: list[Breach] = []
+
+    def run(self) -> None:
+        for schema in _SCHEMAS:
+            self._connection.execute(f"create schema if not exists published.{schema}")
+        self._drop_strangers()
+        self._copy_ops()
+        for seed in self._project.seeds:
+            self._load_seed(seed)
+        own = self._own
+        self._path = ",".join([*(f"published.{schema}" for schema in _SCHEMAS), f"{own}.raw", f"{own}.ops"])
+        self._connection.execute("attach ':memory:' as input")
+        self._connection.execute(f"set search_path = '{self._path}'")
+        for model in self._project.models:
+            self._build(model)
+        for rule in self._project.rules:
+            self.breaches.append(Breach(rule, self._offenders(rule)))
+        self._create_macros()
+        self._sign()
+
+    # ------------------------------------------------------------------------------------ what changed
+
+    def _compare(self) -> None:
+        """Finds the days whose rows changed since the copy was made, and the models whose text did not."""
+        rows = self._connection.execute(
+            "select model, fingerprint, built_at from published.ops.model_builds"
+        ).fetchall()
+        scopes = self._connection.execute(
+            "select (select list(distinct scope order by scope) from ops.report_days where loaded_at is not null) "
+            "is distinct from "
+            "(select list(distinct scope order by scope) from published.ops.report_days where loaded_at is not null)"
+        ).fetchone()
+        if not rows or scopes == (True,):  # '(all organizations)' means something else for every day
+            return
+        self._same = {model for model, fingerprint, _ in rows if self._fingerprints.get(model) == fingerprint}
+        since = min(built_at for *_, built_at in rows).date() - dt.timedelta(days=PROVISIONAL_DAYS)
+        first, last = self._one(
+            "select min(day), max(day) from ops.report_days as found "
+            "left join published.ops.report_days as before using (scope, report, day) "
+            "where day > ? or found.loaded_at is distinct from before.loaded_at",
+            [since],
+        )
+        if first is None:
+            first = last = self._now.date()
+        self._changed = Span(first, last)
+
+    def _span(self, model: Model) -> Span | None:
+        """The days of a dated model whose rows may differ from those in the copy; None: all of them."""
+        if self._changed is None or model.full_name not in self._same or model.materialized == "table":
+            return None
+        spans = [self._changed, *(self._spans[name] for name in model.upstreams if name in self._spans)]
+        last = max(span.last for span in spans) + dt.timedelta(days=model.days_before)
+        return Span(period_start(model.period, min(span.first for span in spans)), last)
+
+    # ----------------------------------------------------------------------------------------- models
+
+    def _build(self, model: Model) -> None:
+        started = time.perf_counter()
+        span = self._span(model)
+        kind = "view" if model.materialized == "view" else "table"
+        try:
+            self._hold_contract(model)
+            if span and kind == "table":
+                self._rebuild(model, span)
+            else:
+                self._connection.execute(f"create or replace {kind} {model.full_name} as {model.sql}")
+        except duckdb.Error as error:
+            raise ConfigError(f"Model {model.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
+        if span:
+            self._spans[model.full_name] = span
+        self._describe(model)
+        rows = self._count(f"from {model.full_name}") if kind == "table" else 0
+        self.built[model.full_name] = Built(rows, time.perf_counter() - started, span)
+
+    def _rebuild(self, model: Model, span: Span) -> None:
+        """Replaces the rows of some days by the same select, which sees no more of its inputs than it needs."""
+        needed = Span(span.first - dt.timedelta(days=model.days_before), span.last)
+        where = f"{model.period} between date '{span.first}' and date '{span.last}'"
+        with self._only(needed, model.upstreams):
+            self._connection.execute(f"create temp table rebuilt as select * from ({model.sql}) where {where}")
+        self._connection.execute(f"delete from {model.full_name} where {where}")
+        self._connection.execute(f"insert into {model.full_name} from temp.main.rebuilt")
+        self._connection.execute("drop table temp.main.rebuilt")
+
+    @contextmanager
+    def _only(self, span: Span, names: Sequence[str]) -> Iterator[None]:
+        """Lets dated tables be seen under their own names with the rows of some days only."""
+        models = {model.full_name: model for model in self._project.models}
+        raw = {f"raw.{table.name}" for report in REPORTS.values() for table in report.tables}
+        shadows = []
+        for name in names:
+            model = models.get(name)
+            if name in raw or (model and (model.full_name in self._spans)):
+                period = model.period if model else "day"
+                source = f"{'published' if model else self._own}.{name}"
+                schema = name.split(".")[0]
+                self._connection.execute(f"create schema if not exists input.{schema}")
+                self._connection.execute(
+                    f"create or replace view input.{name} as select * from {source} where {period} "
+                    f"between date '{period_start(period, span.first)}' and date '{span.last}'"
+                )
+                shadows.append(name)
+        front = ",".join(f"input.{schema}" for schema in sorted({name.split(".")[0] for name in shadows}))
+        self._connection.execute(f"set search_path = '{front + ',' if front else ''}{self._path}'")
+        try:
+            yield
+        finally:
+            self._connection.execute(f"set search_path = '{self._path}'")
+            for name in shadows:
+                self._connection.execute(f"drop view input.{name}")
+
+    def _hold_contract(self, model: Model) -> None:
+        found = [(name, kind) for name, kind, *_ in self._connection.execute(f"describe {model.sql}").fetchall()]
+        described = [(column.name, column.data_type.upper()) for column in model.columns]
+        if found != described:
+            differing = next(
+                (name for name, _ in found + described if (name, dict(found).get(name)) not in described),
+                "their order",
+            )
+            raise ConfigError(
+                f"Model {model.full_name} differs from its description: {differing}. Mend its .sql or its .yml."
+            )
+
+    def _offenders(self, rule: Rule) -> int:
+        span = None if rule.all_days else self._spans.get(f"{rule.schema}.{rule.table}")
+        try:
+            if span is None:
+                return self._count(f"from ({rule.sql})")
+            with self._only(span, rule.upstreams):
+                return self._count(f"from ({rule.sql})")
+        except duckdb.Error as error:
+            raise ConfigError(f"Rule {rule.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
+
+    # ------------------------------------------------------------------------------ seeds, ledger, macros
+
+    def _load_seed(self, seed: Seed) -> None:
+        columns = ", ".join(f"'{column.name}': '{column.data_type}'" for column in seed.columns)
+        try:
+            self._connection.execute(
+                f"create or replace table published.{seed.full_name} as "
+                f"select * from read_csv(?, header = true, auto_detect = false, columns = {{{columns}}})",
+                [str(seed.file)],
+            )
+        except duckdb.Error as error:
+            raise ConfigError(f"Seed {seed.full_name} cannot be read: {str(error).splitlines()[0][:120]}") from None
+        self._describe(seed)
+
+    def _copy_ops(self) -> None:
+        """The ledger as it is now, with its meaning."""
+        for table, text in self._connection.execute(
+            "select table_name, comment from duckdb_tables() "
+            "where database_name = current_database() and schema_name = 'ops' order by all"
+        ).fetchall():
+            name = f'published.ops."{table}"'
+            self._connection.execute(f'create or replace table {name} as from ops."{table}"')
+            comment_on(self._connection, f"table {name}", text)
+            for column, meaning in self._connection.execute(
+                "select column_name, comment from duckdb_columns() "
+                "where database_name = current_database() and schema_name = 'ops' and table_name = ?",
+                [table],
+            ).fetchall():
+                comment_on(self._connection, f'column {name}."{column}"', meaning)
+
+    def _create_macros(self) -> None:
+        self._connection.execute("set search_path = 'published.main,published.core,published.marts,published.seeds'")
+        for macro in self._project.macros:
+            try:
+                self._connection.execute(macro.sql)
+            except duckdb.Error as error:
+                raise ConfigError(f"Macro {macro.name} does not run: {str(error).splitlines()[0][:120]}") from None
+            kind = "macro table" if macro.is_table else "macro"
+            comment_on(self._connection, f"{kind} {macro.name}", macro.description)
+
+    def _sign(self) -> None:
+        for table, (meaning, columns) in _OPS_TABLES.items():
+            name = f"published.ops.{table}"
+            spelled = ", ".join(f"{column} {kind}" for column, (kind, _) in columns.items())
+            self._connection.execute(f"create or replace table {name} ({spelled})")
+            comment_on(self._connection, f"table {name}", meaning)
+            for column, (_, text) in columns.items():
+                comment_on(self._connection, f"column {name}.{column}", text)
+        self._connection.executemany(
+            "insert into published.ops.model_builds values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                [
+                    name,
+                    self._fingerprints[name],
+                    built.span.first if built.span else None,
+                    built.span.last if built.span else None,
+                    built.rows,
+                    built.seconds,
+                    self._now,
+                ]
+                for name, built in self.built.items()
+            ],
+        )
+        self._connection.execute(
+            "insert into published.ops.published select ?, min(day), max(day), count(distinct day), "
+            "count(distinct scope), ?, version() from published.ops.report_days where loaded_at is not null",
+            [self._now, __version__],
+        )
+
+    def _drop_strangers(self) -> None:
+        """Removes tables of models and seeds that are no more, and tables whose model became a view or back."""
+        wanted = {model.full_name: model.materialized == "view" for model in self._project.models}
+        wanted |= {seed.full_name: False for seed in self._project.seeds}
+        for schema, name, is_view in self._connection.execute(
+            "select schema_name, table_name, false from duckdb_tables() "
+            "where database_name = 'published' and schema_name in ('seeds', 'core', 'marts') "
+            "union all select schema_name, view_name, true from duckdb_views() "
+            "where database_name = 'published' and schema_name in ('core', 'marts')"
+        ).fetchall():
+            if wanted.get(f"{schema}.{name}") != is_view:
+                self._connection.execute(f'drop {"view" if is_view else "table"} published.{schema}."{name}"')
+
+    def _describe(self, table: Model | Seed) -> None:
+        name = f"published.{table.full_name}"
+        is_view = isinstance(table, Model) and table.materialized == "view"
+        comment_on(self._connection, f"{'view' if is_view else 'table'} {name}", table.description)
+        for column in table.columns:
+            comment_on(self._connection, f'column {name}."{column.name}"', column.description)
+
+    def _count(self, source: str) -> int:
+        return int(self._one(f"select count(*) {source}")[0])
+
+    def _one(self, query: str, params: Sequence[object] = ()) -> tuple[Any, ...]:
+        """The one row that a query without a group always has."""
+        return self._connection.execute(query, list(params)).fetchone() or ()
+
+
+def _discard(file: Path) -> None:
+    file.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+update published.ops.report_days set rows = rows + 1

@@ -1,0 +1,1 @@
+update marts.completion_acceptance_daily set accepted = suggested + 1

@@ -220,7 +220,8 @@ class _Refresh:
         first, last = self._one(
             "select min(day), max(day) from ops.report_days as found "
             "left join published.ops.report_days as before using (scope, report, day) "
-            "where day > ? or found.loaded_at is distinct from before.loaded_at",
+            "where day > ? or found.loaded_at is distinct from before.loaded_at "
+            "or found.content_hash is distinct from before.content_hash",
             [since],
         )
         if first is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
-from copilot_etl.defs.warehouse import MODELS, RULES
+from copilot_etl.defs.published import PROJECT
 
 from copilot_etl.definitions import defs
 from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
@@ -24,7 +24,7 @@ def test_the_code_location_holds_together() -> None:
 def test_assets_are_the_reports_walk_the_models_and_the_published_copy() -> None:
     names = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
 
-    assert names == {*DAILY, *(model.full_name.replace(".", "/") for model in MODELS), "published"}
+    assert names == {*DAILY, *(table.full_name.replace(".", "/") for table in PROJECT.tables), "published"}
 
 
 def test_partitions_are_complete_utc_days_since_github_has_any() -> None:
@@ -41,13 +41,13 @@ def test_models_depend_on_what_their_sql_reads() -> None:
 
     assert upstreams("core", "fct_user_day") == {"users_1_day/load"}
     assert upstreams("core", "fct_user_day_deduped") == {"core/fct_user_day"}
-    assert upstreams("published") == {model.full_name.replace(".", "/") for model in MODELS}
+    assert upstreams("published") == {model.full_name.replace(".", "/") for model in PROJECT.models}
 
 
 def test_every_rule_is_an_asset_check() -> None:
     checks = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
 
-    assert checks == {(f"{rule.schema}/{rule.table}", rule.name) for rule in RULES}
+    assert checks == {(f"{rule.schema}/{rule.table}", rule.name) for rule in PROJECT.rules}
 
 
 def test_columns_and_their_meaning_are_in_the_catalog() -> None:

@@ -1,4 +1,4 @@
-"""The DuckDB file: one writer, whole days, whole builds, and a published copy that readers never see half of."""
+"""The DuckDB file: one writer, whole days, and a ledger that remembers every look."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,10 +17,8 @@ import duckdb
 import pytest
 
 from copilot_etl.errors import ConfigError, WarehouseBusy
-from copilot_etl.models import Model, ModelColumn, Rule
 from copilot_etl.reports import USERS_1_DAY, raw_columns
 from copilot_etl.warehouse import Look, Warehouse
-from copilot_etl_tests.conftest import Line
 
 DAY = dt.date(2026, 11, 10)
 NOON = dt.datetime(2026, 11, 24, 12)
@@ -193,124 +190,3 @@ def test_four_writers_at_once_all_get_through(tmp_path: Path) -> None:
 
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     assert Warehouse(path).ledger()[0].attempts == 20
-
-
-# --------------------------------------------------------------------------------------------- models
-
-
-def model(sql: str, *columns: tuple[str, str], name: str = "example") -> Model:
-    described = tuple(ModelColumn(column, kind, f"What {column} means.") for column, kind in columns)
-    return Model("marts", name, sql, "What it is for.", described, ())
-
-
-def rule(sql: str, severity: str = "error") -> Rule:
-    return Rule("marts", "example", "a_rule", sql, "What it holds.", severity)  # type: ignore[arg-type]
-
-
-def content(path: Path, sql: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(path, read_only=True) as connection:
-        return connection.execute(sql).fetchall()
-
-
-def test_a_built_model_carries_its_meaning(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-
-    built = Warehouse(path).build([model("select 1 as n", ("n", "integer"))], [])
-
-    assert (built.rows, built.kept) == ({"marts.example": 1}, True)
-    assert content(path, "select comment from duckdb_columns() where table_name = 'example'") == [("What n means.",)]
-    assert content(path, "select comment from duckdb_tables() where table_name = 'example'") == [("What it is for.",)]
-
-
-@pytest.mark.parametrize(
-    ("sql", "differs"),
-    [
-        ("select 1::bigint as n", "n"),
-        ("select 1 as n, 2 as more", "more"),
-        ("select 2 as other", "other"),
-    ],
-)
-def test_a_model_that_differs_from_its_description_changes_nothing(tmp_path: Path, sql: str, differs: str) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    Warehouse(path).build([model("select 1 as n", ("n", "integer"))], [])
-
-    with pytest.raises(ConfigError) as caught:
-        Warehouse(path).build([model(sql, ("n", "integer"))], [])
-
-    assert f"differs from its description: {differs}." in str(caught.value)
-    assert content(path, "from marts.example") == [(1,)]
-
-
-def test_a_broken_rule_leaves_every_model_as_it_was(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-    Warehouse(path).build([model("select 1 as n", ("n", "integer"))], [])
-
-    built = Warehouse(path).build([model("select 2 as n", ("n", "integer"))], [rule("from marts.example where n > 1")])
-
-    assert not built.kept
-    assert [breach.offenders for breach in built.breaches] == [1]
-    assert content(path, "from marts.example") == [(1,)]
-
-
-def test_a_warning_is_counted_and_lets_the_models_in(tmp_path: Path) -> None:
-    path = tmp_path / "warehouse.duckdb"
-
-    built = Warehouse(path).build(
-        [model("select 2 as n", ("n", "integer"))], [rule("from marts.example where n > 1", "warn")]
-    )
-
-    assert built.kept
-    assert [breach.offenders for breach in built.breaches] == [1]
-    assert content(path, "from marts.example") == [(2,)]
-
-
-def test_a_model_that_does_not_run_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught:
-        Warehouse(tmp_path / "warehouse.duckdb").build([model("select nothing from nowhere", ("n", "integer"))], [])
-
-    assert str(caught.value).startswith("Model marts.example does not run: ")
-    assert "\n" not in str(caught.value)
-
-
-def test_the_published_copy_has_models_and_ledger_but_no_raw_rows(line: Callable[..., Line]) -> None:
-    made = line()
-    made.load(DAY)
-    made.warehouse.build([model("select 1 as n", ("n", "integer"))], [])
-
-    size = made.warehouse.publish(made.store.published)
-
-    assert size == made.store.published.stat().st_size
-    assert made.store.published.stat().st_mode & 0o777 == 0o600
-    assert content(made.store.published, "select schema_name, table_name from duckdb_tables() order by all") == [
-        ("marts", "example"),
-        ("ops", "report_days"),
-    ]
-    assert content(made.store.published, "select comment from duckdb_columns() where column_name = 'n'") == [
-        ("What n means.",)
-    ]
-
-
-def test_readers_of_the_published_copy_never_fail(tmp_path: Path) -> None:
-    warehouse, target = Warehouse(tmp_path / "warehouse.duckdb"), tmp_path / "published" / "copilot.duckdb"
-    versions = range(1, 11)
-
-    def publish(number: int) -> None:
-        warehouse.build([model(f"select {number} as n from range(1000)", ("n", "integer"))], [])
-        warehouse.publish(target)
-
-    publish(0)
-    seen: list[tuple[object, ...]] = []
-    done = threading.Event()
-
-    def read() -> None:
-        while not done.is_set():
-            seen.extend(content(target, "select min(n), max(n), count(*) from marts.example"))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in versions:
-        publish(number)
-    done.set()
-    reader.join()
-    assert len(seen) > 5
-    assert all(low == high and count == 1000 for low, high, count in seen)

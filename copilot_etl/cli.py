@@ -304,6 +304,26 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
             click.echo(f"{name}: {outcome.reason}", err=True)
 
 
+# ---------------------------------------------------------------------------------------------- publish
+
+
+@main.command()
+@click.option("--full", is_flag=True, help="Rebuild every model over all days, not only what changed.")
+def publish(full: bool) -> None:
+    """Rebuild the models, hold the rules, and swap in the analysts' files; GitHub is not asked.
+
+    `load` does the same at its end. Use it after you changed something in sql/.
+    """
+    chosen = settings.read()
+    store = Store(chosen.data_dir)
+    with _instance(chosen) as instance, _progress("building the models", 1) as step:
+        _execute(instance, "models", ops={"build_models": {"config": {"full": full}}})
+        step("")
+    click.echo(
+        f"{store.published} ({store.published.stat().st_size / 1e6:,.1f} MB), dictionary.md and Parquet beside it."
+    )
+
+
 # ----------------------------------------------------------------------------------------------- status
 
 

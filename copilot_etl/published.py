@@ -31,8 +31,8 @@ STORAGE_VERSION = "v1.4.0"
 PROVISIONAL_DAYS = 3
 """A day is provisional for this long, so its rows say something else afterwards."""
 
-MOSTLY_FREE = 0.5
-"""A file of which this share is free blocks is built anew instead of copied."""
+MOSTLY_FREE = 0.25
+"""A file of which more than this share is free blocks is copied once more, without them."""
 
 _SCHEMAS = ("main", "seeds", "core", "marts", "ops")
 
@@ -112,27 +112,30 @@ class Published:
         A model that differs from its described columns, or an offender of a rule of severity `error`, leaves the
         file as it was.
         """
-        new = self.path.with_suffix(".new")
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        new, compact = self.path.with_suffix(".new"), self.path.with_suffix(".compact")
         try:
             with self._warehouse.connect() as connection:
                 reuse = not full and self._copy(new)
-                _discard(Path(f"{new}.wal"))
-                storage = "" if reuse else f" (storage_version '{STORAGE_VERSION}')"
-                connection.execute(f"attach '{literal(new)}' as published{storage}")
+                _attach(connection, new, "published", fresh=not reuse)
                 work = _Refresh(connection, project, now, reuse=reuse)
                 work.run()
+                connection.execute("reset search_path")
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
                 if kept:
                     connection.execute("checkpoint published")
-                connection.execute("reset search_path")
+                    if _free_share(connection, "published") > MOSTLY_FREE:
+                        _attach(connection, compact, "compact", fresh=True)
+                        connection.execute("copy from database published to compact")
+                        connection.execute("checkpoint compact")
+                        connection.execute("detach compact")
                 connection.execute("detach published")
             if kept:
-                durable.settle(new, self.path)
+                durable.settle(compact if compact.exists() else new, self.path)
             return Refreshed(work.built, tuple(work.breaches), kept, self.path.stat().st_size if kept else 0)
         finally:
-            for left in (new, Path(f"{new}.wal")):
-                _discard(left)
+            _discard(new)
+            _discard(compact)
 
     def export(self, project: Project) -> tuple[Path, ...]:
         """Writes a Parquet file a mart and the data dictionary beside the file, each whole; the files."""
@@ -148,20 +151,33 @@ class Published:
         return tuple(written)
 
     def _copy(self, new: Path) -> bool:
-        """Copies the last version to work on; false when there is none that is worth it."""
+        """Copies the last version to work on; false when there is none that can be read."""
         _discard(new)
         try:
             with duckdb.connect(self.path, read_only=True) as connection:
-                row = connection.execute("select free_blocks, total_blocks from pragma_database_size()").fetchone()
-                (free, total) = row or (0, 0)
                 connection.execute("select model, fingerprint, built_at from ops.model_builds limit 0")
         except duckdb.Error:
             return False
-        if free > MOSTLY_FREE * total:
-            return False
         shutil.copyfile(self.path, new)
-        new.chmod(0o600)
         return True
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, fresh: bool) -> None:
+    if fresh:
+        _discard(path)
+    storage = f" (storage_version '{STORAGE_VERSION}')" if fresh else ""
+    connection.execute(f"attach '{literal(path)}' as {name}{storage}")
+
+
+def _free_share(connection: duckdb.DuckDBPyConnection, name: str) -> float:
+    query = "select free_blocks / greatest(total_blocks, 1) from pragma_database_size() where database_name = ?"
+    return float((connection.execute(query, [name]).fetchone() or (0,))[0])
+
+
+def _discard(file: Path) -> None:
+    """Removes a file that nobody has finished, with its write-ahead log."""
+    for each in (file, Path(f"{file}.wal")):
+        each.unlink(missing_ok=True)
 
 
 class _Refresh:
@@ -410,7 +426,3 @@ class _Refresh:
     def _one(self, query: str, params: Sequence[object] = ()) -> tuple[Any, ...]:
         """The one row that a query without a group always has."""
         return self._connection.execute(query, list(params)).fetchone() or ()
-
-
-def _discard(file: Path) -> None:
-    file.unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from copilot_etl import __version__, settings
 from copilot_etl.errors import ConfigError, CopilotEtlError, Refused
-from copilot_etl.pipeline import Outcome, Store, settled, wanted_days
+from copilot_etl.pipeline import Outcome, Store, settled, stops, wanted_days
 from copilot_etl.reports import REPORTS
 from copilot_etl.settings import Settings
 from copilot_etl.warehouse import LedgerDay, Warehouse
@@ -123,7 +123,12 @@ def main() -> None:
 @click.option("--to", "last", metavar="DAY", help="Last day to load. Default: yesterday (UTC).")
 @click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this organization; may be repeated.")
 @click.option("--report", "reports", multiple=True, type=click.Choice(sorted(REPORTS)), help="Only this report.")
-def load(first: str | None, last: str | None, scopes: tuple[str, ...], reports: tuple[str, ...]) -> None:
+@click.option(
+    "--accept-shrink", is_flag=True, help="Load a new version even if it has less than half of the loaded people."
+)
+def load(
+    first: str | None, last: str | None, scopes: tuple[str, ...], reports: tuple[str, ...], accept_shrink: bool
+) -> None:
     """Fetch, check and load days, then build the models and publish.
 
     Without --from it does what the schedule does: every day of the look-back window that GitHub may still
@@ -139,7 +144,7 @@ def load(first: str | None, last: str | None, scopes: tuple[str, ...], reports: 
     if not days:
         click.echo("Every day is settled: loaded, and old enough to be final. Name days with --from and --to.")
         return
-    outcomes = _load(chosen, days, scopes)
+    outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink)
     _tell(outcomes)
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
 
@@ -173,8 +178,11 @@ def _days(chosen: Settings, first: str | None, last: str | None) -> list[dt.date
     return [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
 
 
-def _load(chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str]) -> list[Outcome]:
-    """Runs the load job over the days, then the models job; the outcomes of every scope and day."""
+def _load(
+    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool = False
+) -> list[Outcome]:
+    """Runs the load job over the days, then the models job; the outcomes of every scope and day that was reached."""
+    config = {"scopes": list(scopes), "accept_shrink": accept_shrink}
     outcomes: list[Outcome] = []
     wanted = len(days) * (len(scopes) or len(chosen.scopes))
     with _instance(chosen) as instance, _progress("loading", wanted) as step:
@@ -191,10 +199,12 @@ def _load(chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str]) -> l
                     "dagster/asset_partition_range_start": str(first),
                     "dagster/asset_partition_range_end": str(last),
                 },
-                ops={report.asset_prefix: {"config": {"scopes": list(scopes)}} for report in REPORTS.values()},
+                ops={report.asset_prefix: {"config": config} for report in REPORTS.values()},
                 resources={"announce": announce},
-                tolerate=lambda: any(not outcome.good for outcome in outcomes),
+                tolerate="failed",
             )
+            if any(stops(outcome.error) for outcome in outcomes):
+                break
         step("building the models")
         _execute(instance, "models")
     return outcomes
@@ -216,11 +226,11 @@ def _execute(
     tags: Mapping[str, str] | None = None,
     ops: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
-    tolerate: Callable[[], bool] = lambda: False,
+    tolerate: str = "",
 ) -> None:
     """Runs a job of the code location in this process, visible in the web server like any other run.
 
-    Raises what the run failed of, unless `tolerate` says that its failure was told otherwise.
+    Raises what the run failed of, unless its failure has metadata under `tolerate`: it was told otherwise then.
     """
     from copilot_etl.definitions import defs
 
@@ -233,10 +243,12 @@ def _execute(
     )
     if _SIGNALS.heard():
         raise KeyboardInterrupt
-    if result.success or tolerate():
+    if result.success:
         return
     failures = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     data = failures[0].user_failure_data if failures else None
+    if data is not None and tolerate in data.metadata:
+        return
     if data is None:
         raise CopilotEtlError(f"the {job} run failed: {_cause(failures)}. The whole story: the run in the web server.")
     error = CopilotEtlError(str(data.description).replace("\n", " "))
@@ -298,10 +310,13 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
     counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     rows = sum(outcome.rows for outcome in outcomes if outcome.changed)
     click.echo(f"{len(outcomes)} scope-days: {counts}; {changed} new or changed with {rows:,} rows.")
-    for outcome in outcomes:
-        if outcome.error and (not outcome.good or outcome.state in ("loaded", "loaded_empty")):
-            name = "kept" if outcome.good else outcome.state
-            click.echo(f"{name}: {outcome.reason}", err=True)
+    told = [each for each in outcomes if each.error and (not each.good or each.state in ("loaded", "loaded_empty"))]
+    # A refusal or a rate limit is one fault, however many days it keeps out.
+    for error in dict.fromkeys(each.error for each in told):
+        same = [each for each in told if each.error is error]
+        name = "kept" if same[0].good else same[0].state
+        more = f" (and {len(same) - 1} more scope-days, not asked for)" if len(same) > 1 else ""
+        click.echo(f"{name}: {same[0].reason}{more}", err=True)
 
 
 # ---------------------------------------------------------------------------------------------- publish

@@ -25,7 +25,13 @@ import zstandard
 
 from copilot_etl.errors import ConfigError, Quarantined, Unavailable, Unexpected
 
-GITHUB_HOSTS = ("copilot-reports.github.com", "copilot-reports-*.b01.azurefd.net")
+# github.blog/changelog, 2026-05-20: the last one is where links point when the CDN is down. Any Azure customer can own
+# a name below blob.core.windows.net, so only the form in GitHub's own list is taken.
+GITHUB_HOSTS = (
+    "copilot-reports.github.com",
+    "copilot-reports-*.b01.azurefd.net",
+    "usagereports*.blob.core.windows.net",
+)
 GHE_HOST = "copilot-reports.*.ghe.com"
 
 
@@ -117,7 +123,7 @@ class Downloads:
         """
         # One file may be linked twice: the path names it, the query only signs it.
         addresses = list(
-            {(url.host, url.path): (url, link) for link in links for url in [self._allowed(link)]}.values()
+            {link.partition("?")[0]: (url, link) for link in links for url in [self._allowed(link)]}.values()
         )
         stop = threading.Event()
         pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="download")

@@ -49,11 +49,18 @@ class Refused(CopilotEtlError):
 
 
 class Unavailable(CopilotEtlError):
-    """Worth another try; `retry_after` is the server's own wait in seconds, when it named one."""
+    """Worth another try; `retry_after` is the server's own wait in seconds, when it named one.
+
+    Such a wait is the token's, not a day's, so the `whole_run` ends when it is too long to be waited for.
+    """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+    @property
+    def whole_run(self) -> bool:
+        return self.retry_after is not None
 
 
 class Unexpected(CopilotEtlError):

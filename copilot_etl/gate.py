@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import json
 import math
 import re
 import types
@@ -28,6 +29,7 @@ UNKNOWN = "$copilot_etl.unknown_fields"
 
 _INT64 = 2**63 - 1
 _EXACT_FLOAT = 2**53  # beyond it a float no longer names one whole number
+_AMOUNT = 10**11  # far beyond any credits of a day, and what a DECIMAL(18, 6) still holds
 _ADOPT_AFTER = 20  # sightings after which an unknown field is decoded in C like a known one
 _ADOPT_AT_MOST = 200  # a file with endless new names must not make an endless type
 
@@ -38,8 +40,11 @@ _STRICT: Mapping[Kind, Any] = {
     "day": dt.date,
     "flag": bool,
     "count": Annotated[int, msgspec.Meta(ge=0, le=_INT64)],
-    "amount": Annotated[float, msgspec.Meta(ge=0)],
+    "amount": Annotated[float, msgspec.Meta(ge=0, le=_AMOUNT)],
 }
+
+
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
 class Refusal(Exception):
@@ -80,12 +85,18 @@ def _add(shape: Shape, columns: tuple[Column, ...], *, name_key: str = "") -> No
 
 class Gate:
     """Judges the lines of one day. `unknown_fields` counts, by path, the records that hold such a field,
-    `unknown_records` those that hold any."""
+    `unknown_records` those that hold any.
 
-    def __init__(self, report: Report, day: dt.date) -> None:
+    `owner` is the field that says whose report a record is from; `owner_id` its value in earlier days (None: the first
+    record that has one decides), and no record may say another.
+    """
+
+    def __init__(self, report: Report, day: dt.date, *, owner: str = "", owner_id: str | None = None) -> None:
         self._shape = shape_of(report)
         self._key = report.key.name
         self._day = day.isoformat()
+        self._owner = owner
+        self.owner_id = owner_id
         self._adopted: list[tuple[str, ...]] = []
         self.unknown_fields: Counter[str] = Counter()
         self.unknown_records = 0
@@ -111,6 +122,8 @@ class Gate:
             return self._second_look(line)
         if record.day != self._day:
             raise Refusal("day is not the day of the report")
+        if self._owner:
+            self._hold_owner(getattr(record, self._owner))
         if self._adopted:
             line = self._with_unknown(
                 line, {place: raw for path in self._adopted for place, raw in _find(record, path)}
@@ -118,12 +131,7 @@ class Gate:
         return getattr(record, self._key), line
 
     def _second_look(self, line: bytes) -> tuple[int, bytes]:
-        try:
-            record = msgspec.json.decode(line)
-        except RecursionError:
-            raise Refusal("nested too deeply") from None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            raise Refusal("not valid JSON") from None
+        record = strict_json(line)
         if not isinstance(record, dict):
             raise Refusal(f"expected an object, got {_type_name(record)}")
         unknown: dict[str, Any] = {}
@@ -135,12 +143,28 @@ class Gate:
                 raise Refusal(f"{name} is missing")
         if record["day"] != self._day:
             raise Refusal("day is not the day of the report")
+        if self._owner:
+            self._hold_owner(record.get(self._owner))
         return int(record[self._key]), self._with_unknown(line, unknown)
+
+    def _hold_owner(self, value: str | int | None) -> None:
+        if value is None or value == "":
+            return
+        if self.owner_id is None:
+            self.owner_id = str(value)
+        elif str(value) != self.owner_id:
+            raise Refusal(f"{self._owner} is not that of the other records and days")
 
     def _consider(self, path: tuple[str, ...], place: str) -> None:
         """Takes an unknown field that is seen often into the type, so that it costs C speed again."""
         often = self.unknown_fields[_counted(place)] >= _ADOPT_AFTER
-        if often and path not in self._adopted and len(self._adopted) < _ADOPT_AT_MOST:
+        # msgspec takes no name that JSON would have to escape.
+        if (
+            often
+            and not any(_ESCAPED.search(name) for name in path)
+            and path not in self._adopted
+            and len(self._adopted) < _ADOPT_AT_MOST
+        ):
             self._adopted.append(path)
             self._build()
 
@@ -152,6 +176,24 @@ class Gate:
         # The line itself stays as sent, so that the reader still sees a key that stands twice.
         inner = msgspec.json.encode(msgspec.json.encode(unknown).decode())
         return b'{"' + UNKNOWN.encode() + b'":' + inner + b"," + line.lstrip()[1:]
+
+
+def strict_json(line: bytes) -> Any:
+    """A line as JSON in which no key stands twice; Refusal otherwise."""
+    try:
+        msgspec.json.decode(line)  # takes neither NaN nor two values, which the standard library does
+        return json.loads(line, object_pairs_hook=_unique)
+    except RecursionError:
+        raise Refusal("nested too deeply") from None
+    except ValueError:
+        raise Refusal("not valid JSON") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refusal("a key stands twice in one object")
+    return found
 
 
 def _struct(shape: Shape, adopted: tuple[tuple[str, ...], ...], *, required: tuple[str, ...] = ()) -> Any:
@@ -237,10 +279,12 @@ def _check(value: Any, kind: Kind, *, where: str) -> None:
             value, number = int(value), True
         if not number:
             raise Refusal(f"{where}: expected a number, got {_type_name(value)}")
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise Refusal(f"{where}: not a finite number")
-        if kind != "amount" and isinstance(value, float) and (value != int(value) or abs(value) > _EXACT_FLOAT):
+        if kind != "amount" and isinstance(value, float) and (value != int(value) or abs(value) >= _EXACT_FLOAT):
             raise Refusal(f"{where}: expected a whole number")
+        if kind == "amount" and value > _AMOUNT:
+            raise Refusal(f"{where}: more than any day can have")
         if kind != "id" and value < 0:
             raise Refusal(f"{where}: negative")
         if kind != "amount" and not -_INT64 - 1 <= value <= _INT64:

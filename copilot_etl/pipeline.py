@@ -6,15 +6,26 @@ import datetime as dt
 import shutil
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from filelock import FileLock, Timeout
+
 from copilot_etl import landing, records
-from copilot_etl.errors import ConfigError, CopilotEtlError, NotReady, Quarantined, Refused, WarehouseBusy
+from copilot_etl.errors import (
+    ConfigError,
+    CopilotEtlError,
+    NotReady,
+    Quarantined,
+    Refused,
+    Unavailable,
+    WarehouseBusy,
+)
 from copilot_etl.github import GitHub, NotFound
 from copilot_etl.records import Normalised
 from copilot_etl.reports import Report, Scope
@@ -22,8 +33,14 @@ from copilot_etl.warehouse import LedgerDay, Look, Warehouse
 
 _T = TypeVar("_T")
 
+_HELD = "held"  # the lock in a scratch folder
+_YOUNG = 10.0  # seconds in which a new scratch folder may not be locked yet
+
 LATE_DAYS = 7
 """A day without a report is `not_ready` while it is this young, and `no_report` afterwards."""
+
+SHRUNK_ROWS = 20
+"""From this many people on, a new version with less than half of them is not believed."""
 
 RESTATED_DAYS = 4
 """GitHub restates a day for up to three days after it closed; looked at when it is this old, a day is settled."""
@@ -65,12 +82,24 @@ class Store:
         except OSError as error:
             raise ConfigError(f"Cannot write {self.root}: {error.strerror}. Set COPILOT_DATA_DIR.") from None
 
+    @contextmanager
+    def workspace(self) -> Iterator[Path]:
+        """An empty scratch folder, held by a kernel lock as long as its process lives."""
+        with (
+            tempfile.TemporaryDirectory(dir=self.scratch, ignore_cleanup_errors=True) as folder,
+            FileLock(Path(folder) / _HELD),
+        ):
+            files = Path(folder) / "files"
+            files.mkdir()
+            yield files
+
     def sweep(self) -> None:
-        """Removes what killed runs left in the scratch folder; no run lasts a day."""
+        """Removes what killed runs left in the scratch folder: what nobody holds any more."""
         for folder in self.scratch.iterdir():
-            with suppress(OSError):
-                if time.time() - folder.stat().st_mtime > 24 * 3600:
-                    shutil.rmtree(folder)
+            with suppress(OSError, Timeout):
+                if time.time() - folder.stat().st_mtime > _YOUNG:
+                    with FileLock(folder / _HELD, timeout=0):
+                        shutil.rmtree(folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +148,13 @@ def run(
     store: Store,
     warehouse: Warehouse,
     clock: Callable[[], dt.datetime],
+    accept_shrink: bool = False,
 ) -> Iterator[Outcome]:
     """Takes every day of every scope from GitHub to the warehouse, one outcome each, days in the order given.
 
     A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses
-    is not asked again for the other days; a token that it refuses is not used again at all. Raises
+    is not asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not
+    asked at all. With `accept_shrink` a new version replaces an old one however many people it lacks. Raises
     WarehouseBusy and ConfigError, after which nothing more would load.
     """
     days = list(days)
@@ -131,29 +162,34 @@ def run(
         return
     store.prepare()
     store.sweep()
-    known = {
-        (row.scope, row.day): row
-        for row in warehouse.ledger(first=min(days), last=max(days))
-        if row.report == report.name
-    }
-    answered = {scope for scope, _ in known}
-    refused: dict[str, Refused] = {}
+    known = {(row.scope, row.day): row for row in warehouse.ledger() if row.report == report.name}
+    answered = {row.scope for row in known.values() if row.state != "failed" or row.loaded_at}
+    owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
+    stopped: dict[str, CopilotEtlError] = {}
     for day in days:
         for scope in scopes:
-            error = refused.get(scope.key)
+            error = stopped.get(scope.key)
             if error is None:
-                walk = _Walk(report, scope, day, github, store, warehouse, clock, known.get((scope.key, day)))
-                outcome = walk.run(answered=scope.key in answered)
-                if isinstance(outcome.error, Refused):
-                    refused.update(
-                        {each.key: outcome.error for each in scopes if outcome.error.whole_run or each == scope}
-                    )
+                walk = _Walk(
+                    report, scope, day, github, store, warehouse, clock, known.get((scope.key, day)), accept_shrink
+                )
+                outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key))
+                if stops(outcome.error):
+                    stopped.update({each.key: outcome.error for each in scopes if outcome.error})
+                elif isinstance(outcome.error, Refused):
+                    stopped[scope.key] = outcome.error
                 elif outcome.good:
                     answered.add(scope.key)
+                    owners[scope.key] = walk.owner_id
             else:
                 outcome = Outcome(report.name, scope.key, day, "failed", error=error)
                 warehouse.note([Look(scope.key, report.name, day, "failed", clock(), str(error))])
             yield outcome
+
+
+def stops(error: CopilotEtlError | None) -> bool:
+    """Whether an error ends the whole run: the next scope and day would get the same answer."""
+    return isinstance(error, (Refused, Unavailable)) and error.whole_run
 
 
 @dataclass
@@ -168,12 +204,22 @@ class _Walk:
     warehouse: Warehouse
     clock: Callable[[], dt.datetime]
     before: LedgerDay | None
+    accept_shrink: bool
 
-    def run(self, *, answered: bool) -> Outcome:
+    def run(self, *, answered: bool, owner_id: str | None) -> Outcome:
+        """`answered`: GitHub has shown this scope to the token before; `owner_id`: what its records name it."""
         self._seconds: dict[str, float] = {}
+        self.owner_id = owner_id
         try:
             return self._load(self._timed("files", self._fetch))
         except NotFound as error:
+            if self.before and self.before.loaded_at:
+                return self._failed(
+                    Refused(
+                        f"No longer shown: {self.scope.kind} '{self.scope.name}' (404), whose {self.day} is loaded. "
+                        "Was it renamed, or the token's access taken away?"
+                    )
+                )
             if answered:
                 return self._absent(error)
             return self._failed(
@@ -190,10 +236,17 @@ class _Walk:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             return self._failed(CopilotEtlError(f"{self.scope.key} {self.day}: {reason}: {error.filename or ''}"))
+        except Exception as error:
+            # A fault of ours on one day must not keep its neighbours out. Its text may hold anything: it is not told.
+            *_, at = traceback.extract_tb(error.__traceback__)
+            place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"
+            return self._failed(
+                CopilotEtlError(f"{self.scope.key} {self.day}: unforeseen {place}. Please report this.")
+            )
 
     def _fetch(self) -> landing.Manifest:
-        with tempfile.TemporaryDirectory(dir=self.store.scratch, prefix="fetch-", ignore_cleanup_errors=True) as folder:
-            fetched = self.github.fetch(self.report, self.scope, self.day, into=Path(folder))
+        with self.store.workspace() as folder:
+            fetched = self.github.fetch(self.report, self.scope, self.day, into=folder)
             return landing.land(
                 self.store.raw, self.report.name, self.scope.key, self.day, fetched=fetched, fetched_at=self.clock()
             )
@@ -207,11 +260,6 @@ class _Walk:
                 outcome, state=state, rows=self.before.rows or 0, unknown_records=self.before.unknown_fields or 0
             )
         normalised = self._timed("tables", lambda: self._normalise(manifest))
-        if not normalised.records and self.before and self.before.rows:
-            raise Quarantined(
-                f"{self.scope.key} {self.day}: the new version is empty, {self.before.rows} rows are loaded. "
-                "Not loaded; what was loaded before stays."
-            )
         self._timed("load", lambda: self._replace(normalised, outcome))
         return replace(
             outcome,
@@ -224,16 +272,31 @@ class _Walk:
             table_rows=dict(normalised.rows),
         )
 
+    def _hold_size(self, records: int) -> None:
+        """A version that lost most people is not believed: lines can be lost before a file is signed."""
+        before = (self.before.rows if self.before else 0) or 0
+        if not self.accept_shrink and before and (not records or (before >= SHRUNK_ROWS and records < before / 2)):
+            raise Quarantined(
+                f"{self.scope.key} {self.day}: the new version has {records} people, {before} are loaded. "
+                "Not loaded, what was loaded stays; if it is right, load the day with --accept-shrink."
+            )
+
     def _normalise(self, manifest: landing.Manifest) -> Normalised:
-        return records.normalise(
-            self.report,
-            scope=self.scope.key,
-            day=self.day,
-            content_hash=manifest.content_hash,
-            parts=[partial(landing.open_part, manifest, part) for part in manifest.parts],
-            lake=self.store.lake,
-            scratch=self.store.scratch,
-        )
+        with self.store.workspace() as folder:
+            normalised = records.normalise(
+                self.report,
+                scope=self.scope.key,
+                day=self.day,
+                content_hash=manifest.content_hash,
+                parts=[partial(landing.open_part, manifest, part) for part in manifest.parts],
+                lake=self.store.lake,
+                folder=folder,
+                owner=self.report.owner.get(self.scope.kind, ""),
+                owner_id=self.owner_id,
+                hold=self._hold_size,
+            )
+        self.owner_id = normalised.owner_id
+        return normalised
 
     def _replace(self, normalised: Normalised, outcome: Outcome) -> None:
         self.warehouse.replace_day(

@@ -20,7 +20,7 @@ import duckdb
 
 from copilot_etl import __version__, durable
 from copilot_etl.dictionary import dictionary
-from copilot_etl.errors import ConfigError
+from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
 from copilot_etl.warehouse import Warehouse, comment_on, literal
@@ -264,6 +264,9 @@ class _Refresh:
                 self._rebuild(model, span)
             else:
                 self._connection.execute(f"create or replace {kind} {model.full_name} as {model.sql}")
+        except (duckdb.ConversionException, duckdb.OutOfRangeException):
+            # DuckDB quotes the value, which may be personal.
+            raise CopilotEtlError(f"Model {model.full_name} meets a number too large to be added up.") from None
         except duckdb.Error as error:
             raise ConfigError(f"Model {model.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
         if span:

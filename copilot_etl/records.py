@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
-import tempfile
 import zlib
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import duckdb
 import msgspec
@@ -26,7 +25,7 @@ import pyarrow.parquet as pq
 
 from copilot_etl import durable
 from copilot_etl.errors import Quarantined
-from copilot_etl.gate import UNKNOWN, Gate, Refusal, Shape, shape_of
+from copilot_etl.gate import UNKNOWN, Gate, Refusal, Shape, shape_of, strict_json
 from copilot_etl.reports import DUCKDB_TYPES, Column, Kind, Report, Source, Table, raw_columns
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
@@ -45,8 +44,9 @@ _FOOTER = b"copilot_etl"
 class Normalised:
     """One day of one scope in the lake: rows by table, and what the gate noticed on the way.
 
-    `records` is the number of people; `duplicates` the exact repeats that were dropped; `unknown_records` how many
-    records have an unknown field, `unknown_fields` the same by path.
+    `records` is the number of people; `duplicates` the exact repeats that were dropped; `owner_id` the id of the
+    organization that the records name; `unknown_records` how many records have an unknown field, `unknown_fields` the
+    same by path.
     """
 
     report: str
@@ -55,6 +55,7 @@ class Normalised:
     content_hash: str
     records: int
     duplicates: int
+    owner_id: str | None
     unknown_records: int
     unknown_fields: Mapping[str, int]
     rows: Mapping[str, int]
@@ -71,16 +72,20 @@ def normalise(
     content_hash: str,
     parts: Sequence[Opener],
     lake: Path,
-    scratch: Path,
+    folder: Path,
+    owner: str = "",
+    owner_id: str | None = None,
+    hold: Callable[[int], None] = lambda records: None,
 ) -> Normalised:
-    """Reads all parts of a day and puts one Parquet file a table into the lake.
+    """Reads all parts of a day and puts one Parquet file a table into the lake; works in an empty `folder`.
 
-    Raises Quarantined, naming part, line and reason, when the bytes cannot be trusted.
+    `owner` is the field of a record that says whose report it is from, `owner_id` its value in earlier days; `hold` is
+    asked, with the number of people, before anything reaches the lake. Raises Quarantined, naming part, line and
+    reason, when the bytes cannot be trusted.
     """
-    gate = Gate(report, day)
+    gate = Gate(report, day, owner=owner, owner_id=owner_id)
     with (
-        tempfile.TemporaryDirectory(dir=scratch, prefix="normalise-", ignore_cleanup_errors=True) as folder,
-        _Unfolding(report, scope=scope, day=day, folder=Path(folder)) as unfolding,
+        _Unfolding(report, scope=scope, day=day, folder=folder) as unfolding,
         ThreadPoolExecutor(1, thread_name_prefix="unfold") as worker,
     ):
         seen: set[int] = set()
@@ -93,6 +98,7 @@ def normalise(
         if pending:
             pending.result()
         duplicates = _duplicates(report, parts, repeated, scope=scope, day=day) if repeated else 0
+        hold(len(seen))
         summary = Normalised(
             report.name,
             scope,
@@ -100,6 +106,7 @@ def normalise(
             content_hash,
             len(seen),
             duplicates,
+            gate.owner_id,
             gate.unknown_records,
             dict(gate.unknown_fields),
             unfolding.rows,
@@ -235,22 +242,22 @@ def _judged(
 
 def _duplicates(report: Report, parts: Sequence[Opener], repeated: set[int], *, scope: str, day: dt.date) -> int:
     """How many repeats there are of the given keys; Quarantined when two records of one key differ."""
-    first: dict[int, Any] = {}
+    first: dict[int, bytes] = {}
     count = 0
     for part, open_part in enumerate(parts, 1):
         with open_part() as stream:
             for line in _lines(part, stream):
-                record = msgspec.json.decode(line.text)
-                key = int(record[report.key.name])
+                where = f"part {part} line {line.number}"
+                key = int(msgspec.json.decode(line.text)[report.key.name])
                 if key in repeated:
-                    if key not in first:
-                        first[key] = record
-                    elif first[key] == record:
-                        count += 1
-                    else:
-                        where = f"part {part} line {line.number}"
+                    try:
+                        record = msgspec.json.encode(strict_json(line.text), order="sorted")
+                    except Refusal as refusal:
+                        raise _quarantined(scope, day, where, str(refusal)) from None
+                    if first.setdefault(key, record) != record:
                         raise _quarantined(scope, day, where, f"a second, different record of one {report.key.name}")
-    return count
+                    count += 1
+    return count - len(first)
 
 
 def _quarantined(scope: str, day: dt.date, where: str, reason: str) -> Quarantined:
@@ -286,13 +293,6 @@ def _pieces(lines: Iterable[_Line]) -> Iterator[_Piece]:
             texts, part, number, size = [], array("l"), array("l"), 0
     if texts:
         yield _Piece(b"\n".join(texts) + b"\n", max(map(len, texts)), part, number)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Refusal("a key stands twice in one object")
-    return found
 
 
 class _Unfolding:
@@ -332,7 +332,7 @@ class _Unfolding:
         # DuckDB's message quotes the line and misnumbers nested faults, so the line is looked for again here.
         for part, number, text in zip(piece.part, piece.number, piece.text.split(b"\n"), strict=False):
             try:
-                json.loads(text, object_pairs_hook=_unique)
+                strict_json(text)
             except Refusal as refusal:
                 return _quarantined(self._scope, self._day, f"part {part} line {number}", str(refusal))
         return _quarantined(self._scope, self._day, "a line", "not readable as JSON")

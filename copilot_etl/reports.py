@@ -105,6 +105,8 @@ class Report:
     first_day: Mapping[ScopeKind, date]
     key: Column
     tables: tuple[Table, ...] = field(repr=False)
+    owner: Mapping[ScopeKind, str] = field(default_factory=dict)
+    """The field of a record that says whose report it is from, by kind of scope."""
 
     @property
     def asset_prefix(self) -> str:
@@ -184,6 +186,7 @@ USERS_1_DAY = Report(
     # docs.github.com, concepts/copilot-usage-metrics: organization history starts two months later.
     first_day={"org": date(2025, 12, 12), "enterprise": date(2025, 10, 10)},
     key=Column("user_id", "id", "GitHub's id of the person; stable over renames and organizations."),
+    owner={"org": "organization_id"},
     tables=(
         Table(
             "user_day",

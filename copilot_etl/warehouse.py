@@ -20,45 +20,45 @@ from filelock import FileLock, Timeout
 from copilot_etl.durable import settle
 from copilot_etl.errors import ConfigError, WarehouseBusy
 from copilot_etl.records import Normalised
-from copilot_etl.reports import REPORTS, Column, Report, raw_columns
+from copilot_etl.reports import REPORTS, Report, raw_columns
 
 SCHEMAS = ("raw", "ops")
 
-LEDGER = """
-create table if not exists ops.report_days (
-    scope varchar not null,
-    report varchar not null,
-    day date not null,
-    state varchar not null,
-    rows bigint,
-    files bigint,
-    bytes bigint,
-    content_hash varchar,
-    unknown_fields bigint,
-    attempts bigint not null,
-    first_seen_at timestamp not null,
-    last_seen_at timestamp not null,
-    loaded_at timestamp,
-    last_error varchar,
-    primary key (scope, report, day)
-)
-"""
 
-_LEDGER_COMMENTS: Mapping[str, str] = {
-    "scope": "Organization login, or `enterprise.SLUG`.",
-    "report": "GitHub's name of the report.",
-    "day": "UTC calendar day of the report.",
-    "state": "Result of the last look: loaded, loaded_empty, not_ready, no_report, failed or quarantined.",
-    "rows": "People in the version that is loaded now; null: none is.",
-    "files": "Files of that version.",
-    "bytes": "Bytes of those files as received.",
-    "content_hash": "SHA-256 over the hashes of those files.",
-    "unknown_fields": "Records of that version with a field this project does not know.",
-    "attempts": "How often this day was looked at.",
-    "first_seen_at": "First look, UTC.",
-    "last_seen_at": "Last look, UTC.",
-    "loaded_at": "When that version was loaded, UTC.",
-    "last_error": "What the last look that did not load said; null: it was fine.",
+@dataclass(frozen=True, slots=True)
+class OpsTable:
+    """A table of our own notes: its meaning, its columns as (type, meaning) by name, and its primary key if any."""
+
+    description: str
+    columns: Mapping[str, tuple[str, str]]
+    key: str = ""
+
+
+OPS_TABLES: Mapping[str, OpsTable] = {
+    "report_days": OpsTable(
+        "State of every scope, report and day that was looked at.",
+        {
+            "scope": ("varchar", "Organization login, or `enterprise.SLUG`."),
+            "report": ("varchar", "GitHub's name of the report."),
+            "day": ("date", "UTC calendar day of the report."),
+            "state": (
+                "varchar",
+                "Result of the last look: loaded, loaded_empty, not_ready, no_report, failed or quarantined.",
+            ),
+            "rows": ("bigint", "People in the version that is loaded now; null: none is."),
+            "files": ("bigint", "Files of that version."),
+            "bytes": ("bigint", "Bytes of those files as received."),
+            "content_hash": ("varchar", "SHA-256 over the hashes of those files."),
+            "unknown_fields": ("bigint", "Records of that version with a field this project does not know."),
+            "owner_id": ("varchar", "Id of the organization that those records name; null: they name none."),
+            "attempts": ("bigint", "How often this day was looked at."),
+            "first_seen_at": ("timestamp", "First look, UTC."),
+            "last_seen_at": ("timestamp", "Last look, UTC."),
+            "loaded_at": ("timestamp", "When that version was loaded, UTC."),
+            "last_error": ("varchar", "What the last look that did not load said; null: it was fine."),
+        },
+        key="scope, report, day",
+    ),
 }
 
 
@@ -87,6 +87,7 @@ class LedgerDay:
     bytes: int | None
     content_hash: str | None
     unknown_fields: int | None
+    owner_id: str | None
     attempts: int
     first_seen_at: dt.datetime
     last_seen_at: dt.datetime
@@ -190,13 +191,14 @@ class Warehouse:
             _note(connection, Look(scope, report.name, day, state, seen_at))
             connection.execute(
                 "update ops.report_days set rows = ?, files = ?, bytes = ?, content_hash = ?, unknown_fields = ?, "
-                "loaded_at = ? where scope = ? and report = ? and day = ?",
+                "owner_id = ?, loaded_at = ? where scope = ? and report = ? and day = ?",
                 [
                     normalised.records,
                     files,
                     size,
                     normalised.content_hash,
                     normalised.unknown_records,
+                    normalised.owner_id,
                     seen_at,
                     scope,
                     report.name,
@@ -217,7 +219,8 @@ class Warehouse:
             return ()
         with self.connect() as connection:
             rows = connection.execute(
-                "select * from ops.report_days where day between coalesce(?, day) and coalesce(?, day) "
+                f"select {', '.join(OPS_TABLES['report_days'].columns)} from ops.report_days "
+                "where day between coalesce(?, day) and coalesce(?, day) "
                 "order by scope, report, day",
                 [first, last],
             ).fetchall()
@@ -231,40 +234,46 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Brings an open file to the catalogue's schema; a column new to the catalogue is added, never dropped."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set memory_limit = '1GiB'")
-    have = {
-        (table_name, column_name)
-        for table_name, column_name in connection.execute(
-            "select table_name, column_name from duckdb_columns() "
-            "where schema_name = 'raw' and database_name = current_database()"
+    have = set(
+        connection.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() "
+            "where schema_name in ('raw', 'ops') and database_name = current_database()"
         ).fetchall()
-    }
-    wanted = [
-        (table, column)
-        for report in REPORTS.values()
-        for table in report.tables
-        for column in raw_columns(report, table)
-        if (table.name, column.name) not in have
-    ]
-    if not wanted:
+    )
+    tables = {("raw", table.name): table.grain for report in REPORTS.values() for table in report.tables}
+    tables |= {("ops", name): table.description for name, table in OPS_TABLES.items()}
+    keys = {("ops", name): table.key for name, table in OPS_TABLES.items()}
+    missing = [each for each in _wanted_columns() if each[:3] not in have]
+    if not missing:
         return
     with _transaction(connection):
         for schema in SCHEMAS:
             connection.execute(f"create schema if not exists {schema}")
-        connection.execute(LEDGER)
-        comment_on(connection, "table ops.report_days", "State of every scope, report and day that was looked at.")
-        for name, comment in _LEDGER_COMMENTS.items():
-            comment_on(connection, f"column ops.report_days.{name}", comment)
-        for table, column in wanted:
-            name = f'raw."{table.name}"'
-            if not any(known == table.name for known, _ in have):
-                connection.execute(f"create table if not exists {name} ({_definition(column)})")
-                comment_on(connection, f"table {name}", table.grain)
-            connection.execute(f"alter table {name} add column if not exists {_definition(column)}")
-            comment_on(connection, f'column {name}."{column.name}"', column.description)
+        for place in dict.fromkeys(each[:2] for each in missing):
+            if not any(known[:2] == place for known in have):
+                columns = [f'"{name}" {kind}' for *where, name, kind, _ in missing if tuple(where) == place]
+                key = [f"primary key ({keys[place]})"] if keys.get(place) else []
+                connection.execute(f'create table {place[0]}."{place[1]}" ({", ".join(columns + key)})')
+                comment_on(connection, f'table {place[0]}."{place[1]}"', tables[place])
+        for schema, table, name, kind, meaning in missing:
+            connection.execute(f'alter table {schema}."{table}" add column if not exists "{name}" {kind}')
+            comment_on(connection, f'column {schema}."{table}"."{name}"', meaning)
 
 
-def _definition(column: Column) -> str:
-    return f'"{column.name}" {column.duckdb_type}'
+def _wanted_columns() -> list[tuple[str, str, str, str, str]]:
+    """Schema, table, name, type and meaning of every column that the file has to have."""
+    raw = [
+        ("raw", table.name, column.name, column.duckdb_type, column.description)
+        for report in REPORTS.values()
+        for table in report.tables
+        for column in raw_columns(report, table)
+    ]
+    ops = [
+        ("ops", name, column, kind, meaning)
+        for name, table in OPS_TABLES.items()
+        for column, (kind, meaning) in table.columns.items()
+    ]
+    return [*raw, *ops]
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Line:
         }
         return GitHub(**{**values, **changes})
 
-    def load(self, *days: dt.date, scopes: Sequence[str] = ("octo-org",)) -> list[Outcome]:
+    def load(self, *days: dt.date, scopes: Sequence[str] = ("octo-org",), accept_shrink: bool = False) -> list[Outcome]:
         with self.client() as github:
             return list(
                 pipeline.run(
@@ -61,6 +61,7 @@ class Line:
                     store=self.store,
                     warehouse=self.warehouse,
                     clock=lambda: self.now,
+                    accept_shrink=accept_shrink,
                 )
             )
 

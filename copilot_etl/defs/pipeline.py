@@ -39,6 +39,10 @@ class DayConfig(dg.Config):
         description="Only these scopes (as in the tables: `acme`, `enterprise.acme`). Empty: all of COPILOT_ORGS and "
         "COPILOT_ENTERPRISES. A partition turns green only when all of them were looked at together.",
     )
+    accept_shrink: bool = Field(
+        default=False,
+        description="Load a new version even if it has less than half of the people that are loaded now.",
+    )
 
 
 def load_key(report: Report) -> dg.AssetKey:
@@ -78,7 +82,7 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
         try:
             chosen = settings.read().ready()
             scopes = _chosen(chosen.scopes, config.scopes)
-            for day, outcomes in _run(report, chosen, scopes, context.partition_keys, announce):
+            for day, outcomes in _run(report, chosen, scopes, config, context.partition_keys, announce):
                 for outcome in outcomes:
                     context.log.info(_line(outcome))
                 bad = [outcome for outcome in outcomes if not outcome.good]
@@ -88,7 +92,9 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
         except CopilotEtlError as error:
             raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
         if failed:
-            raise dg.Failure(_failure(failed, len(context.partition_keys)), allow_retries=False)
+            raise dg.Failure(
+                _failure(failed, len(context.partition_keys)), metadata={"failed": len(failed)}, allow_retries=False
+            )
 
     return days
 
@@ -102,7 +108,12 @@ def _chosen(scopes: Sequence[Scope], names: Sequence[str]) -> tuple[Scope, ...]:
 
 
 def _run(
-    report: Report, chosen: settings.Settings, scopes: Sequence[Scope], keys: Sequence[str], announce: Announce
+    report: Report,
+    chosen: settings.Settings,
+    scopes: Sequence[Scope],
+    config: DayConfig,
+    keys: Sequence[str],
+    announce: Announce,
 ) -> Iterator[tuple[str, list[Outcome]]]:
     """The pipeline over the partitions; the outcomes of each day, all scopes together."""
     store = Store(chosen.data_dir)
@@ -121,6 +132,7 @@ def _run(
             store=store,
             warehouse=Warehouse(store.warehouse),
             clock=lambda: dt.datetime.now(dt.UTC),
+            accept_shrink=config.accept_shrink,
         ):
             announce(outcome)
             outcomes.append(outcome)

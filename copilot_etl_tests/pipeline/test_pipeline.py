@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from copilot_etl import landing, pipeline
+from copilot_etl import landing, pipeline, records
 from copilot_etl.errors import Refused
 from copilot_etl.reports import USERS_1_DAY, Scope
-from copilot_etl.sandbox import Fault
+from copilot_etl.sandbox import Fault, Organization
 from copilot_etl_tests.conftest import Line
 
 DAY = dt.date(2026, 11, 10)
@@ -41,8 +42,8 @@ OBJECTS = {
 CUSTOMIZATIONS = ("skill", "custom_agent", "mcp", "slash_cmd", "plugin")
 
 
-def tables(line: Line) -> dict[str, int]:
-    """Every raw table's checksum over all rows."""
+def tables(line: Line) -> dict[str, tuple[int, int]]:
+    """Every raw table's count and checksum over all rows."""
     return {
         table.name: line.query(f"select count(*), bit_xor(hash(t)) from raw.{table.name} as t")[0]
         for table in USERS_1_DAY.tables
@@ -201,8 +202,106 @@ def test_an_empty_new_version_keeps_the_rows(line: Callable[..., Line]) -> None:
     outcome = made.load(DAY)[0]
 
     assert (outcome.state, outcome.good) == ("quarantined", False)
-    assert "the new version is empty" in str(outcome.error)
+    assert "the new version has 0 people" in str(outcome.error)
     assert tables(made) == before
+
+
+def test_a_version_that_lost_most_people_waits_for_a_word(line: Callable[..., Line]) -> None:
+    made = line(organizations=(Organization("octo-org", "4242001", 60),))
+    made.load(DAY)
+    before = tables(made)
+    people = before["user_day"][0]
+    made.github.publish("octo-org", DAY, made.github.truth("octo-org", DAY)[: people // 3])
+
+    outcome = made.load(DAY)[0]
+
+    assert outcome.state == "quarantined"
+    assert str(outcome.error) == (
+        f"octo-org 2026-11-10: the new version has {people // 3} people, {people} are loaded. "
+        "Not loaded, what was loaded stays; if it is right, load the day with --accept-shrink."
+    )
+    assert tables(made) == before
+    assert made.load(DAY, accept_shrink=True)[0].state == "loaded"
+    assert tables(made)["user_day"][0] == people // 3
+
+
+def test_the_file_of_another_organization_is_quarantined(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+    foreign = made.github.truth("octo-labs", NEXT)
+    made.github.publish("octo-org", NEXT, foreign)
+
+    outcome = made.load(NEXT)[0]
+
+    assert outcome.state == "quarantined"
+    assert "organization_id is not that of the other records and days" in str(outcome.error)
+
+
+def test_a_fault_of_ours_on_one_day_leaves_its_neighbours_alone(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    normalise = records.normalise
+
+    def fails(*args: Any, day: dt.date, **options: Any) -> Any:
+        if day == DAY:
+            raise ZeroDivisionError("https://files/?sig=secret")
+        return normalise(*args, day=day, **options)
+
+    monkeypatch.setattr(records, "normalise", fails)
+
+    bad, good = made.load(DAY, NEXT)
+
+    assert (bad.state, good.state) == ("failed", "loaded")
+    assert re.fullmatch(
+        r"octo-org 2026-11-10: unforeseen ZeroDivisionError at test_pipeline.py:\d+. Please report this.",
+        str(bad.error),
+    )
+
+
+def test_an_unknown_organization_stays_unknown_and_its_days_are_not_lost(line: Callable[..., Line]) -> None:
+    made = line(Fault("not_found", scope="octo-org", times=2))
+    for _ in range(2):
+        outcomes = made.load(DAY, NEXT)
+        assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
+        assert all(isinstance(outcome.error, Refused) for outcome in outcomes)
+    assert len(made.asked()) == 2
+
+    assert "11-10" in wanted(made, dt.date(2026, 11, 24))
+    assert [outcome.state for outcome in made.load(DAY, NEXT)] == ["loaded", "loaded"]
+
+
+def test_404_for_a_new_day_of_a_known_organization_is_no_report(line: Callable[..., Line]) -> None:
+    made = line(Fault("not_found", day=str(NEXT)))
+    made.load(DAY)
+
+    assert made.load(NEXT)[0].state == "no_report"
+
+
+def test_404_for_a_day_that_is_loaded_is_no_silence(line: Callable[..., Line]) -> None:
+    made = line(Fault("not_found", times=None, skip=1))
+    made.load(DAY)
+    before = tables(made)
+
+    outcomes = made.load(DAY, NEXT)
+
+    assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
+    assert str(outcomes[0].error) == (
+        "No longer shown: org 'octo-org' (404), whose 2026-11-10 is loaded. "
+        "Was it renamed, or the token's access taken away?"
+    )
+    assert tables(made) == before
+    assert len(made.asked()) == 2
+
+
+def test_a_rate_limit_too_far_away_ends_the_run(line: Callable[..., Line]) -> None:
+    made = line(Fault("rate_primary", times=None, args={"wait": 3600}))
+
+    outcomes = made.load(DAY, NEXT, scopes=("octo-org", "octo-labs"))
+
+    assert [outcome.state for outcome in outcomes] == ["failed"] * 4
+    assert len(made.asked()) == 1
+    assert "rate limit is reached until" in outcomes[-1].reason
 
 
 def test_a_report_without_people_is_loaded_empty(line: Callable[..., Line]) -> None:
@@ -425,14 +524,17 @@ def test_a_full_disk_fails_the_day_in_one_line(line: Callable[..., Line], monkey
 def test_the_leftovers_of_killed_runs_are_swept(line: Callable[..., Line]) -> None:
     made = line()
     made.store.prepare()
-    for name, hours in (("fetch-old", 25), ("fetch-new", 1)):
-        (made.store.scratch / name).mkdir()
-        moment = dt.datetime.now().timestamp() - hours * 3600
-        os.utime(made.store.scratch / name, (moment, moment))
+    moment = dt.datetime.now().timestamp() - 60
+    (made.store.scratch / "killed" / "files").mkdir(parents=True)
+    (made.store.scratch / "killed" / "files" / "00000.zst").write_bytes(b"personal data")
+    with made.store.workspace() as alive:
+        for folder in (made.store.scratch / "killed", alive.parent):
+            os.utime(folder, (moment, moment))
 
-    made.load(DAY)
+        made.load(DAY)
 
-    assert [path.name for path in made.store.scratch.iterdir()] == ["fetch-new"]
+        assert [path.name for path in made.store.scratch.iterdir()] == [alive.parent.name]
+    assert not list(made.store.scratch.iterdir())
 
 
 def wanted(line: Line, today: dt.date, *, scopes: tuple[str, ...] = ("octo-org",)) -> list[str]:

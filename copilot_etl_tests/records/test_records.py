@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import io
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,13 +44,12 @@ def ndjson(*rows: Any) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def load(folder: Path, *parts: bytes) -> Normalised:
+def load(folder: Path, *parts: bytes, **options: Any) -> Normalised:
     @contextmanager
     def opened(part: bytes) -> Iterator[BinaryIO]:
         yield io.BytesIO(part)
 
-    scratch = folder / "scratch"
-    scratch.mkdir(exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder))
     return normalise(
         USERS_1_DAY,
         scope="acme",
@@ -57,7 +57,8 @@ def load(folder: Path, *parts: bytes) -> Normalised:
         content_hash="0" * 64,
         parts=[lambda part=part: opened(part) for part in parts],
         lake=folder / "lake",
-        scratch=scratch,
+        folder=scratch,
+        **options,
     )
 
 
@@ -253,6 +254,16 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
     "fraction": (ndjson(record(2, loc_added_sum=3.5)), "loc_added_sum: expected a whole number"),
     "negative": (ndjson(record(2, loc_added_sum=-1)), "loc_added_sum: negative"),
     "negative credits": (ndjson(record(2, ai_credits_used=-0.5)), "ai_credits_used: negative"),
+    "endless credits": (b'{"day":"2026-10-01","user_id":2,"ai_credits_used":1' + b"0" * 400 + b"}", "more than any"),
+    "endless count": (b'{"day":"2026-10-01","user_id":2,"loc_added_sum":1' + b"0" * 400 + b"}", "beyond 64 bits"),
+    "endless id": (b'{"day":"2026-10-01","user_id":1' + b"0" * 400 + b"}", "user_id: beyond 64 bits"),
+    "credits of a nation": (ndjson(record(2, ai_credits_used=1e12)), "ai_credits_used: more than any day can have"),
+    "fraction that a float rounds": (
+        b'{"day":"2026-10-01","user_id":2,"loc_added_sum":9007199254740993.0}',
+        "loc_added_sum: expected a whole number",
+    ),
+    "unknown key twice": (b'{"day":"2026-10-01","user_id":2,"new":1,"new":2}', "a key stands twice"),
+    "key twice in an unknown object": (b'{"day":"2026-10-01","user_id":2,"new":{"a":1,"a":2}}', "a key stands twice"),
     "beyond 64 bits": (ndjson(record(2, loc_added_sum=2**63)), "loc_added_sum: beyond 64 bits"),
     "object for a count": (ndjson(record(2, loc_added_sum={})), "expected a number, got an object"),
     "number for a text": (ndjson(record(2) | {"user_login": 5}), "user_login: expected a string"),
@@ -275,7 +286,7 @@ BAD_LINES: dict[str, tuple[bytes, str]] = {
 def test_one_bad_line_quarantines_the_day_by_number_and_reason(tmp_path: Path, name: str) -> None:
     text, reason = BAD_LINES[name]
     load(tmp_path, ndjson(record(1), record(2)))
-    before = {file: file.read_bytes() for file in tmp_path.rglob("*.parquet")}
+    before = {file: file.read_bytes() for file in (tmp_path / "lake").rglob("*.parquet")}
 
     with pytest.raises(Quarantined) as caught:
         load(tmp_path, ndjson(record(7)), GOOD + text.rstrip(b"\n") + b"\n" + ndjson(record(8)))
@@ -285,8 +296,36 @@ def test_one_bad_line_quarantines_the_day_by_number_and_reason(tmp_path: Path, n
     assert reason in message
     assert len(message) <= 200
     assert "login" not in message.replace("user_login", "")
-    assert {file: file.read_bytes() for file in tmp_path.rglob("*.parquet")} == before
-    assert not list((tmp_path / "scratch").iterdir())
+    assert {file: file.read_bytes() for file in (tmp_path / "lake").rglob("*.parquet")} == before
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "a\tb", "", "ключ"])
+def test_an_unknown_field_may_have_any_name_on_every_record(tmp_path: Path, name: str) -> None:
+    summary = load(tmp_path, ndjson(*(record(n, **{name: n}) for n in range(60))))
+
+    assert (summary.records, summary.unknown_records) == (60, 60)
+    assert query(tmp_path, "select count(*) from user_day where unknown_fields is not null") == [(60,)]
+
+
+def test_records_that_differ_in_a_detail_are_no_repeat(tmp_path: Path) -> None:
+    with pytest.raises(Quarantined, match="part 1 line 2: a second, different record of one user_id"):
+        load(tmp_path, ndjson(record(1, new=True), record(1, new=1)))
+
+
+def test_a_repeat_in_which_a_key_stands_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Quarantined, match="part 1 line 2: a key stands twice"):
+        load(tmp_path, GOOD + b'{"used_cli":true,"used_cli":true,' + GOOD[1:])
+
+
+def test_a_record_of_another_organization_is_refused(tmp_path: Path) -> None:
+    rows = ndjson(record(1), record(2, organization_id="42"), record(3, organization_id="", new=1))
+    owner = {"owner": "organization_id"}
+
+    assert load(tmp_path, rows, **owner).owner_id == "42"
+    assert load(tmp_path, rows, **owner, owner_id="42").owner_id == "42"
+    for bad, known in ((rows, "43"), (rows + ndjson(record(4, organization_id="43")), None)):
+        with pytest.raises(Quarantined, match="organization_id is not that of the other records and days"):
+            load(tmp_path, bad, **owner, owner_id=known)
 
 
 def test_a_line_beyond_the_cap_is_not_read_into_memory(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ help:        ## what there is to run
 demo: .venv/.ready       ## set up, load 60 days of two made-up organizations, show the result
 	@$(BIN)/python -m copilot_etl demo
 
-test: .venv/.ready-dev lint   ## set up, lint, check types, run the tests
+test: .venv/.ready-dev .venv/older/.ready lint   ## set up, lint, check types, run the tests
 	@$(BIN)/python -m pytest
 
 dev: .venv/.ready        ## Dagster's web server and daemon on http://127.0.0.1:3000
@@ -39,6 +39,12 @@ clean:       ## remove the virtual environment; data/ stays
 .venv/.ready-dev: .venv/.ready
 	@echo "Installing what the tests need into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# The published file is for older tools too, so a test opens it with the oldest DuckDB that is supported.
+.venv/older/.ready: .venv/.ready-dev
+	@$(BIN)/python -m venv .venv/older
+	@.venv/older/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.5.6
 	@touch $@
 
 .venv/bin/python:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
-from copilot_etl.defs.published import PROJECT
 
 from copilot_etl.definitions import defs
 from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
+from copilot_etl.defs.published import PROJECT
 from copilot_etl.sandbox import Fault
 from copilot_etl_tests.conftest import Line
 

@@ -358,3 +358,24 @@ def test_a_hundred_readers_never_see_half_of_a_refresh(published: Published) -> 
 
     assert len(seen) > 200
     assert all(low == high and count == 1000 for low, high, count in seen)
+
+
+OLDER = Path(__file__).parents[2] / ".venv" / "older" / "bin" / "python"
+
+
+@pytest.mark.skipif(not OLDER.exists(), reason="`make test` makes a virtual environment with an older DuckDB")
+def test_an_older_duckdb_opens_the_file_with_its_meaning(line: Callable[..., Line]) -> None:
+    made, published = make(line)
+    made.load(DAY)
+    everything = read(SQL)
+    published.refresh(everything, now=NOW)
+    query = (
+        "select (select count(*) from duckdb_columns() where comment is not null), "
+        "(select count(*) from marts.adoption_daily), version()"
+    )
+    code = f"import duckdb; print(duckdb.connect({str(published.path)!r}, read_only=True).sql({query!r}).fetchall())"
+
+    said = subprocess.run([OLDER, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    ((comments, rows),) = content(published.path, query.replace(", version()", ""))
+    assert said == f"[({comments}, {rows}, 'v1.5.6')]\n"

@@ -22,7 +22,7 @@ lint: .venv/.ready-dev   ## linters and type checker
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
-	@$(BIN)/python -m sqlfluff lint --disable-progress-bar sql
+	@$(BIN)/python -m sqlfluff lint --disable-progress-bar sql/core sql/marts sql/checks
 
 format: .venv/.ready-dev ## put the code into the house's shape
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .

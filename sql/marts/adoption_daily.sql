@@ -1,16 +1,20 @@
 -- one row per scope and calendar day, from the scope's first to its last loaded day
 with
-people as (
-    select scope, day, user_id, is_engaged from core.fct_user_day
-    union all
-    select '(all organizations)', day, user_id, is_engaged from core.fct_user_day_deduped
-),
-
--- the same people twice: as active and, where they were, as engaged
+-- the same people several times: as active and, where they were, as engaged, as users of agents, and so on
 seen as (
-    select scope, day, user_id, 'active' as population from people
+    select scope, day, user_id, 'active' as population from core.fct_user_day_scoped
     union all
-    select scope, day, user_id, 'engaged' from people where is_engaged
+    select scope, day, user_id, 'engaged' as population from core.fct_user_day_scoped where is_engaged
+    union all
+    select scope, day, user_id, 'agent' as population from core.fct_user_day_scoped where used_agent
+    union all
+    select scope, day, user_id, 'chat' as population from core.fct_user_day_scoped where used_chat
+    union all
+    select scope, day, user_id, 'cli' as population from core.fct_user_day_scoped where used_cli
+    union all
+    select scope, day, user_id, 'app' as population from core.fct_user_day_scoped where used_copilot_app
+    union all
+    select scope, day, user_id, 'cloud_agent' as population from core.fct_user_day_scoped where used_copilot_cloud_agent
 ),
 
 loaded as (
@@ -25,7 +29,7 @@ organizations as (
 covered as (
     select scope, day from loaded
     union all
-    select '(all organizations)', loaded.day
+    select '(all organizations)' as scope, loaded.day
     from loaded
     inner join organizations on loaded.scope = organizations.scope
     group by loaded.day
@@ -35,7 +39,7 @@ covered as (
 bounds as (
     select scope, min(day) as first_day, max(day) as last_day from loaded group by scope
     union all
-    select '(all organizations)', min(loaded.day), max(loaded.day)
+    select '(all organizations)' as scope, min(loaded.day) as first_day, max(loaded.day) as last_day
     from loaded
     inner join organizations on loaded.scope = organizations.scope
     having count(*) > 0
@@ -69,27 +73,9 @@ changes as (
     select scope, population, date_day, sum(d1) as d1, sum(d7) as d7, sum(d28) as d28 from deltas group by all
 ),
 
-rolling as (
-    select
-        spine.scope,
-        spine.date_day,
-        populations.population,
-        coalesce(changes.d1, 0) as users,
-        sum(coalesce(changes.d7, 0)) over days_so_far as users_7d,
-        sum(coalesce(changes.d28, 0)) over days_so_far as users_28d,
-    from spine
-    cross join (values ('active'), ('engaged')) as populations (population)
-    left join changes
-        on
-            spine.scope = changes.scope
-            and spine.date_day = changes.date_day
-            and populations.population = changes.population
-    window days_so_far as (partition by spine.scope, populations.population order by spine.date_day)
-),
-
 -- to date: who is seen for the first time in the week (month) on a day, then summed up
 week_firsts as (
-    select scope, population, period, first_day, count(*) as users
+    select scope, population, first_day as date_day, count(*) as users
     from (
         select scope, population, date_trunc('week', day + 1)::date - 1 as period, min(day) as first_day
         from seen
@@ -99,7 +85,7 @@ week_firsts as (
 ),
 
 month_firsts as (
-    select scope, population, period, first_day, count(*) as users
+    select scope, population, first_day as date_day, count(*) as users
     from (
         select scope, population, date_trunc('month', day)::date as period, min(day) as first_day
         from seen
@@ -108,26 +94,37 @@ month_firsts as (
     group by all
 ),
 
-to_date as (
+windows as (
     select
         spine.scope,
         spine.date_day,
         populations.population,
+        coalesce(changes.d1, 0) as users,
+        sum(coalesce(changes.d7, 0)) over days_so_far as users_7d,
+        sum(coalesce(changes.d28, 0)) over days_so_far as users_28d,
         sum(coalesce(week_firsts.users, 0)) over week_so_far as users_wtd,
         sum(coalesce(month_firsts.users, 0)) over month_so_far as users_mtd,
     from spine
-    cross join (values ('active'), ('engaged')) as populations (population)
+    cross join (
+        values ('active'), ('engaged'), ('agent'), ('chat'), ('cli'), ('app'), ('cloud_agent')
+    ) as populations (population)
+    left join changes
+        on
+            spine.scope = changes.scope
+            and spine.date_day = changes.date_day
+            and populations.population = changes.population
     left join week_firsts
         on
             spine.scope = week_firsts.scope
-            and spine.date_day = week_firsts.first_day
+            and spine.date_day = week_firsts.date_day
             and populations.population = week_firsts.population
     left join month_firsts
         on
             spine.scope = month_firsts.scope
-            and spine.date_day = month_firsts.first_day
+            and spine.date_day = month_firsts.date_day
             and populations.population = month_firsts.population
     window
+        days_so_far as (partition by spine.scope, populations.population order by spine.date_day),
         week_so_far as (
             partition by spine.scope, populations.population, spine.week_start_sunday order by spine.date_day
         ),
@@ -136,53 +133,119 @@ to_date as (
         )
 ),
 
-coverage as (
+pivoted as (
+    select
+        scope,
+        date_day,
+        (max(users) filter (where population = 'active'))::bigint as daily_active_users,
+        (max(users_7d) filter (where population = 'active'))::bigint as weekly_active_users_7d,
+        (max(users_28d) filter (where population = 'active'))::bigint as monthly_active_users_28d,
+        (max(users_wtd) filter (where population = 'active'))::bigint as weekly_active_users_wtd,
+        (max(users_mtd) filter (where population = 'active'))::bigint as monthly_active_users_mtd,
+        (max(users) filter (where population = 'engaged'))::bigint as daily_engaged_users,
+        (max(users_7d) filter (where population = 'engaged'))::bigint as weekly_engaged_users_7d,
+        (max(users_28d) filter (where population = 'engaged'))::bigint as monthly_engaged_users_28d,
+        (max(users_wtd) filter (where population = 'engaged'))::bigint as weekly_engaged_users_wtd,
+        (max(users_mtd) filter (where population = 'engaged'))::bigint as monthly_engaged_users_mtd,
+        (max(users_28d) filter (where population = 'agent'))::bigint as monthly_active_agent_users_28d,
+        (max(users_mtd) filter (where population = 'agent'))::bigint as monthly_active_agent_users_mtd,
+        (max(users_28d) filter (where population = 'chat'))::bigint as monthly_active_chat_users_28d,
+        (max(users_mtd) filter (where population = 'chat'))::bigint as monthly_active_chat_users_mtd,
+        (max(users_28d) filter (where population = 'cli'))::bigint as monthly_active_cli_users_28d,
+        (max(users_mtd) filter (where population = 'cli'))::bigint as monthly_active_cli_users_mtd,
+        (max(users_28d) filter (where population = 'app'))::bigint as monthly_active_app_users_28d,
+        (max(users_mtd) filter (where population = 'app'))::bigint as monthly_active_app_users_mtd,
+        (max(users_28d) filter (where population = 'cloud_agent'))::bigint as monthly_active_cloud_agent_users_28d,
+        (max(users_mtd) filter (where population = 'cloud_agent'))::bigint as monthly_active_cloud_agent_users_mtd,
+    from windows
+    group by scope, date_day
+),
+
+-- a flag that no record had yet is unknown, not nobody
+flags as (
+    select
+        scope,
+        day,
+        count(used_agent) > 0 as knows_agent,
+        count(used_chat) > 0 as knows_chat,
+        count(used_cli) > 0 as knows_cli,
+        count(used_copilot_app) > 0 as knows_app,
+        count(used_copilot_cloud_agent) > 0 as knows_cloud_agent,
+    from core.fct_user_day_scoped
+    group by scope, day
+),
+
+known as (
     select
         spine.scope,
         spine.date_day,
         covered.day is not null as is_covered,
         count(covered.day) over last_7 as days_covered_7d,
         count(covered.day) over last_28 as days_covered_28d,
+        coalesce(bool_or(flags.knows_agent) over last_28, false) as knows_agent_28d,
+        coalesce(bool_or(flags.knows_agent) over month_so_far, false) as knows_agent_mtd,
+        coalesce(bool_or(flags.knows_chat) over last_28, false) as knows_chat_28d,
+        coalesce(bool_or(flags.knows_chat) over month_so_far, false) as knows_chat_mtd,
+        coalesce(bool_or(flags.knows_cli) over last_28, false) as knows_cli_28d,
+        coalesce(bool_or(flags.knows_cli) over month_so_far, false) as knows_cli_mtd,
+        coalesce(bool_or(flags.knows_app) over last_28, false) as knows_app_28d,
+        coalesce(bool_or(flags.knows_app) over month_so_far, false) as knows_app_mtd,
+        coalesce(bool_or(flags.knows_cloud_agent) over last_28, false) as knows_cloud_agent_28d,
+        coalesce(bool_or(flags.knows_cloud_agent) over month_so_far, false) as knows_cloud_agent_mtd,
     from spine
     left join covered on spine.scope = covered.scope and spine.date_day = covered.day
+    left join flags on spine.scope = flags.scope and spine.date_day = flags.day
     window
         last_7 as (partition by spine.scope order by spine.date_day rows between 6 preceding and current row),
-        last_28 as (partition by spine.scope order by spine.date_day rows between 27 preceding and current row)
+        last_28 as (partition by spine.scope order by spine.date_day rows between 27 preceding and current row),
+        month_so_far as (partition by spine.scope, spine.month_start order by spine.date_day)
 )
 
 select
-    coverage.scope,
-    coverage.date_day as day,
+    pivoted.scope,
+    pivoted.date_day as day,
 
-    active.users::bigint as daily_active_users,
-    active.users_7d::bigint as weekly_active_users_7d,
-    active.users_28d::bigint as monthly_active_users_28d,
-    active_to_date.users_wtd::bigint as weekly_active_users_wtd,
-    active_to_date.users_mtd::bigint as monthly_active_users_mtd,
+    pivoted.daily_active_users,
+    pivoted.weekly_active_users_7d,
+    pivoted.monthly_active_users_28d,
+    pivoted.weekly_active_users_wtd,
+    pivoted.monthly_active_users_mtd,
 
-    engaged.users::bigint as daily_engaged_users,
-    engaged.users_7d::bigint as weekly_engaged_users_7d,
-    engaged.users_28d::bigint as monthly_engaged_users_28d,
-    engaged_to_date.users_wtd::bigint as weekly_engaged_users_wtd,
-    engaged_to_date.users_mtd::bigint as monthly_engaged_users_mtd,
+    pivoted.daily_engaged_users,
+    pivoted.weekly_engaged_users_7d,
+    pivoted.monthly_engaged_users_28d,
+    pivoted.weekly_engaged_users_wtd,
+    pivoted.monthly_engaged_users_mtd,
 
-    coverage.days_covered_7d,
-    coverage.days_covered_28d,
-    coverage.is_covered,
-    coverage.date_day > (now() at time zone 'UTC')::date - 3 as is_provisional,
-from coverage
-inner join rolling as active
-    on coverage.scope = active.scope and coverage.date_day = active.date_day and active.population = 'active'
-inner join rolling as engaged
-    on coverage.scope = engaged.scope and coverage.date_day = engaged.date_day and engaged.population = 'engaged'
-inner join to_date as active_to_date
-    on
-        coverage.scope = active_to_date.scope
-        and coverage.date_day = active_to_date.date_day
-        and active_to_date.population = 'active'
-inner join to_date as engaged_to_date
-    on
-        coverage.scope = engaged_to_date.scope
-        and coverage.date_day = engaged_to_date.date_day
-        and engaged_to_date.population = 'engaged'
-order by coverage.scope, coverage.date_day
+    case when known.knows_agent_28d then pivoted.monthly_active_agent_users_28d end
+        as monthly_active_agent_users_28d,
+    case when known.knows_agent_mtd then pivoted.monthly_active_agent_users_mtd end
+        as monthly_active_agent_users_mtd,
+    case when known.knows_chat_28d then pivoted.monthly_active_chat_users_28d end
+        as monthly_active_chat_users_28d,
+    case when known.knows_chat_mtd then pivoted.monthly_active_chat_users_mtd end
+        as monthly_active_chat_users_mtd,
+    case when known.knows_cli_28d then pivoted.monthly_active_cli_users_28d end
+        as monthly_active_cli_users_28d,
+    case when known.knows_cli_mtd then pivoted.monthly_active_cli_users_mtd end
+        as monthly_active_cli_users_mtd,
+    case when known.knows_app_28d then pivoted.monthly_active_app_users_28d end
+        as monthly_active_app_users_28d,
+    case when known.knows_app_mtd then pivoted.monthly_active_app_users_mtd end
+        as monthly_active_app_users_mtd,
+    case when known.knows_cloud_agent_28d then pivoted.monthly_active_cloud_agent_users_28d end
+        as monthly_active_cloud_agent_users_28d,
+    case when known.knows_cloud_agent_mtd then pivoted.monthly_active_cloud_agent_users_mtd end
+        as monthly_active_cloud_agent_users_mtd,
+
+    case when known.knows_agent_mtd then pivoted.monthly_active_agent_users_mtd end
+    / nullif(pivoted.monthly_active_users_mtd, 0) as agent_adoption_rate_mtd,
+    pivoted.daily_active_users / nullif(pivoted.monthly_active_users_28d, 0) as stickiness_28d,
+
+    known.days_covered_7d,
+    known.days_covered_28d,
+    known.is_covered,
+    pivoted.date_day > (now() at time zone 'UTC')::date - 3 as is_provisional,
+from pivoted
+inner join known on pivoted.scope = known.scope and pivoted.date_day = known.date_day
+order by pivoted.scope, pivoted.date_day

@@ -1,0 +1,1 @@
+update marts.code_generation_daily set loc_added = loc_added + 1

@@ -1,0 +1,1 @@
+update marts.completion_acceptance_language_weekly set accepted = suggested + 1

@@ -1,0 +1,1 @@
+update marts.user_lifecycle_weekly set users = users + 1

@@ -1,0 +1,6 @@
+-- The shares of a day's phases sum to one; a phase beyond 3 would be missing.
+-- severity: warn
+select scope, day
+from marts.adoption_phase_daily
+group by scope, day
+having abs(sum(share_of_users) - 1) > 1e-9

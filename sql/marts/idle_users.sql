@@ -1,0 +1,74 @@
+-- one row per scope and person ever seen in it, as of the scope's latest loaded day
+with
+loaded as (
+    select scope, day from ops.report_days
+    where report = 'users-1-day' and loaded_at is not null
+),
+
+latest as (
+    select scope, max(day) as as_of_day from loaded group by scope
+    union all
+    select '(all organizations)' as scope, max(day) as as_of_day
+    from loaded
+    where not starts_with(scope, 'enterprise.')
+    having count(*) > 0
+),
+
+seen as (
+    select
+        scope,
+        user_id,
+        max(day) as last_active_day,
+        max(day) filter (where is_engaged) as last_engaged_day,
+        max(day) filter (where is_engaged and counts_in_all_organizations) as last_engaged_counted_day,
+    from core.fct_user_day
+    group by scope, user_id
+),
+
+people as (
+    select scope, user_id, last_active_day, last_engaged_day from seen
+    union all
+    select
+        '(all organizations)' as scope,
+        user_id,
+        max(last_active_day) as last_active_day,
+        max(last_engaged_counted_day) as last_engaged_day,
+    from seen
+    where not starts_with(scope, 'enterprise.')
+    group by user_id
+),
+
+idle as (
+    select
+        people.scope,
+        people.user_id,
+        latest.as_of_day,
+        dim_user.user_login,
+        people.last_active_day,
+        people.last_engaged_day,
+        latest.as_of_day - people.last_active_day as days_idle,
+        latest.as_of_day - people.last_engaged_day as days_since_last_engaged,
+    from people
+    inner join latest on people.scope = latest.scope
+    left join core.dim_user as dim_user on people.user_id = dim_user.user_id
+)
+
+select
+    scope,
+    user_id,
+
+    as_of_day,
+    user_login,
+    case
+        when days_idle <= 7 then '0-7'
+        when days_idle <= 30 then '8-30'
+        when days_idle <= 90 then '31-90'
+        else '90+'
+    end as idle_bucket,
+
+    last_active_day,
+    last_engaged_day,
+    days_idle,
+    days_since_last_engaged,
+from idle
+order by scope, user_id

@@ -315,7 +315,7 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
     for error in dict.fromkeys(each.error for each in told):
         same = [each for each in told if each.error is error]
         name = "kept" if same[0].good else same[0].state
-        more = f" (and {len(same) - 1} more scope-days, not asked for)" if len(same) > 1 else ""
+        more = f" (+{len(same) - 1} not asked for)" if len(same) > 1 else ""
         click.echo(f"{name}: {same[0].reason}{more}", err=True)
 
 

@@ -1,6 +1,6 @@
 """Raw NDJSON of a day → the report's flat tables as Parquet: read in bounded pieces, gated, unfolded by DuckDB.
 
-The gate judges piece n+1 while DuckDB unfolds piece n, so memory does not grow with the file. The first line
+The gate judges a piece while DuckDB unfolds the two before it, so memory does not grow with the file. The first line
 that cannot be trusted quarantines the whole day; what an earlier version left in the lake stays.
 """
 
@@ -9,14 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import threading
 import zlib
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import duckdb
 import msgspec
@@ -34,9 +36,9 @@ Opener = Callable[[], AbstractContextManager[BinaryIO]]
 LINE_CAP = 8 * 2**20  # a record of 8 MiB is three orders of magnitude beyond the largest one seen
 _BLOCK = 4 * 2**20
 _PIECE = 32 * 2**20
+_WORKERS = 2  # DuckDB has nothing to share out in a piece, so pieces are shared out instead
 _ARRAY_CAP = 256 * 2**20  # an array-wrapped file is the web export's look, and read whole
 _INFLATED_CAP = 4 * 2**30
-_ROW_GROUP = 131_072
 _FOOTER = b"copilot_etl"
 
 
@@ -86,17 +88,18 @@ def normalise(
     gate = Gate(report, day, owner=owner, owner_id=owner_id)
     with (
         _Unfolding(report, scope=scope, day=day, folder=folder) as unfolding,
-        ThreadPoolExecutor(1, thread_name_prefix="unfold") as worker,
+        ThreadPoolExecutor(_WORKERS, thread_name_prefix="unfold") as workers,
     ):
         seen: set[int] = set()
         repeated: set[int] = set()
-        pending: Future[None] | None = None
+        pending: deque[Future[list[pa.Table]]] = deque()
         for piece in _pieces(_judged(gate, parts, seen, repeated, scope=scope, day=day)):
-            if pending:
-                pending.result()
-            pending = worker.submit(unfolding.add, piece)
-        if pending:
-            pending.result()
+            if len(pending) == _WORKERS:
+                unfolding.write(pending.popleft().result())
+            pending.append(workers.submit(unfolding.unfold, piece))
+            del piece  # the worker's alone from here on
+        while pending:
+            unfolding.write(pending.popleft().result())
         duplicates = _duplicates(report, parts, repeated, scope=scope, day=day) if repeated else 0
         hold(len(seen))
         summary = Normalised(
@@ -135,8 +138,7 @@ def _path(lake: Path, table: str, scope: str, day: dt.date) -> Path:
 # ------------------------------------------------------------------------------------------------ lines
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     part: int
     number: int
     text: bytes
@@ -233,7 +235,7 @@ def _judged(
                         repeated.add(key)
                     else:
                         seen.add(key)
-                        yield _Line(part, line.number, text)
+                        yield line if text is line.text else _Line(part, line.number, text)
                 line = None
         except Refusal as refusal:
             where = f"part {part} line {line.number}" if line else f"part {part}"
@@ -271,9 +273,9 @@ def _quarantined(scope: str, day: dt.date, where: str, reason: str) -> Quarantin
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some lines as one NDJSON text, with where each came from."""
+    """Some lines, with where each came from."""
 
-    text: bytes
+    texts: list[bytes]
     longest: int
     part: array[int]
     number: array[int]
@@ -289,14 +291,17 @@ def _pieces(lines: Iterable[_Line]) -> Iterator[_Piece]:
         number.append(line.number)
         size += len(line.text) + 1
         if size >= _PIECE:
-            yield _Piece(b"\n".join(texts) + b"\n", max(map(len, texts)), part, number)
+            yield _Piece(texts, max(map(len, texts)), part, number)
             texts, part, number, size = [], array("l"), array("l"), 0
     if texts:
-        yield _Piece(b"\n".join(texts) + b"\n", max(map(len, texts)), part, number)
+        yield _Piece(texts, max(map(len, texts)), part, number)
 
 
 class _Unfolding:
-    """Pieces go in, one growing Parquet file a table comes out; `rows` counts them."""
+    """Pieces go in, one growing Parquet file a table comes out; `rows` counts them.
+
+    `unfold` may be called from several threads, `write` takes its results in the order of the pieces.
+    """
 
     def __init__(self, report: Report, *, scope: str, day: dt.date, folder: Path) -> None:
         self._report, self._scope, self._day, self._folder = report, scope, day, folder
@@ -306,43 +311,51 @@ class _Unfolding:
         self.rows: dict[str, int] = dict.fromkeys((table.name for table in report.tables), 0)
 
     def __enter__(self) -> _Unfolding:
-        self._connection = self._closing.enter_context(duckdb.connect())
-        self._connection.execute(f"set temp_directory = '{_quoted(self._folder / 'spill')}'")
-        self._connection.execute("set memory_limit = '512MiB'")
+        self._database = self._closing.enter_context(duckdb.connect())
+        self._database.execute(f"set temp_directory = '{_quoted(self._folder / 'spill')}'")
+        self._database.execute("set memory_limit = '512MiB'")
+        self._database.execute("set threads = 1")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
-    def add(self, piece: _Piece) -> None:
-        file = self._folder / "piece.ndjson"
-        file.write_bytes(piece.text)
+    def unfold(self, piece: _Piece) -> list[pa.Table]:
+        """The rows of every table of the report, in the catalogue's order."""
+        file = self._folder / f"piece-{threading.get_ident()}.ndjson"
+        with file.open("wb") as out:
+            out.write(b"\n".join(piece.texts))
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in self._columns.items())
-        try:
-            self._connection.execute(
-                f"create or replace temp table stage as select * from read_json($file, format = 'newline_delimited', "
-                f"columns = {{{columns}}}, maximum_object_size = {max(piece.longest + 1, 2**20)})",
-                {"file": str(file)},
-            )
-        except duckdb.InvalidInputException:
-            raise self._unreadable(piece) from None
-        self._unfold()
+        with self._database.cursor() as connection:
+            try:
+                connection.execute(
+                    f"create temp table stage as select * from read_json($file, format = 'newline_delimited', "
+                    f"columns = {{{columns}}}, maximum_object_size = {max(piece.longest + 1, 2**20)})",
+                    {"file": str(file)},
+                )
+            except duckdb.InvalidInputException:
+                raise self._unreadable(piece) from None
+            return self._unfolded(connection)
 
     def _unreadable(self, piece: _Piece) -> Quarantined:
         # DuckDB's message quotes the line and misnumbers nested faults, so the line is looked for again here.
-        for part, number, text in zip(piece.part, piece.number, piece.text.split(b"\n"), strict=False):
+        for part, number, text in zip(piece.part, piece.number, piece.texts, strict=True):
             try:
                 strict_json(text)
             except Refusal as refusal:
                 return _quarantined(self._scope, self._day, f"part {part} line {number}", str(refusal))
         return _quarantined(self._scope, self._day, "a line", "not readable as JSON")
 
-    def _unfold(self) -> None:
-        for table in self._report.tables:
-            query = self._connection.sql(_unfold_query(self._report, table), params={"scope": self._scope})
-            rows = query.to_arrow_table()
+    def _unfolded(self, connection: duckdb.DuckDBPyConnection) -> list[pa.Table]:
+        return [
+            connection.sql(_unfold_query(self._report, table), params={"scope": self._scope}).to_arrow_table()
+            for table in self._report.tables
+        ]
+
+    def write(self, tables: Sequence[pa.Table]) -> None:
+        for table, rows in zip(self._report.tables, tables, strict=True):
             self.rows[table.name] += rows.num_rows
-            self._writer(table.name, rows.schema).write_table(rows, row_group_size=_ROW_GROUP)
+            self._writer(table.name, rows.schema).write_table(rows)
 
     def _writer(self, table: str, schema: pa.Schema) -> pq.ParquetWriter:
         if table not in self._writers:
@@ -359,8 +372,8 @@ class _Unfolding:
         """Closes the files and moves them into the lake, each whole."""
         if not self._writers:  # a day without records has its tables too, with no rows
             columns = ", ".join(f'"{name}" {kind}' for name, kind in self._columns.items())
-            self._connection.execute(f"create temp table stage ({columns})")
-            self._unfold()
+            self._database.execute(f"create temp table stage ({columns})")
+            self.write(self._unfolded(self._database))
         footer = json.dumps({**asdict(summary), "day": str(summary.day)}, sort_keys=True).encode()
         for writer in self._writers.values():
             writer.add_key_value_metadata({_FOOTER: footer})

@@ -179,6 +179,7 @@ class Warehouse:
         """Replaces every table's rows of this scope and day with the lake's, and its ledger row, in one transaction."""
         scope, day = normalised.scope, normalised.day
         with self.connect() as connection, _transaction(connection):
+            connection.execute("set preserve_insertion_order = false")  # a day's rows have no order; a quarter faster
             for table in report.tables:
                 connection.execute(f'delete from raw."{table.name}" where scope = ? and day = ?', [scope, day])
                 if normalised.rows[table.name]:

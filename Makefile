@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format clean
+.PHONY: help demo test dev lint format bench clean
 
 help:        ## what there is to run
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -26,6 +26,9 @@ lint: .venv/.ready-dev   ## linters and type checker
 
 format: .venv/.ready-dev ## put the code into the house's shape
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
+
+bench: .venv/.ready-dev  ## time a daily refresh of all models over two years of 20,000 people (10 minutes)
+	@$(BIN)/python -m copilot_etl_tests.bench.refresh data/bench
 
 clean:       ## remove the virtual environment; data/ stays
 	@rm -rf .venv

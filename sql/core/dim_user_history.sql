@@ -9,7 +9,7 @@ logins as (
 
 -- most people keep their login; case alone is no rename
 kept as (
-    select user_id, min(user_login) as user_login, min(day) as valid_from
+    select user_id, max_by(user_login, day) as user_login, min(day) as valid_from
     from logins
     group by user_id
     having min(lower(user_login)) = max(lower(user_login))

@@ -1,4 +1,4 @@
--- one row per scope, day and person for whom GitHub reports an adoption phase
+-- one row per scope, day and user, with GitHub's adoption phase and the one that the loaded days add up to
 with
 people as (
     select
@@ -6,61 +6,53 @@ people as (
         day,
         user_id,
         adoption_phase_number,
-        coalesce(used_copilot_cloud_agent, false) as on_cloud_agent,
-        coalesce(used_copilot_code_review_active, false) or coalesce(used_copilot_code_review_passive, false)
-            as on_code_review,
+        used_copilot_cloud_agent,
+        used_copilot_code_review_active,
+        used_copilot_code_review_passive,
         counts_in_all_organizations,
     from core.fct_user_day
 ),
 
 features as (
     select
-        scope,
         day,
         user_id,
-        bool_or(feature in ('code_completion', 'agent_edit')) as on_code,
-        bool_or(feature = 'copilot_cli') as on_cli,
-        bool_or(feature = 'copilot_app') as on_app,
+        bool_or(feature in ('code_completion', 'agent_edit')) as is_code,
+        bool_or(feature in ('copilot_cli', 'cli_agent')) as is_cli,
+        bool_or(feature = 'copilot_app') as is_app,
     from core.fct_user_day_feature
-    group by scope, day, user_id
+    group by day, user_id
 ),
 
+-- a person's signals of a day from whichever scope reported them, since GitHub looks at the whole enterprise
 signals as (
     select
-        people.scope,
         people.day,
         people.user_id,
-        people.adoption_phase_number,
-        coalesce(features.on_code, false)::int as on_code,
-        coalesce(features.on_cli, false)::int as on_cli,
-        coalesce(features.on_app, false)::int as on_app,
-        people.on_cloud_agent::int as on_cloud_agent,
-        people.on_code_review::int as on_code_review,
-        people.counts_in_all_organizations,
+        coalesce(bool_or(features.is_code), false) as is_code,
+        coalesce(bool_or(features.is_cli), false) as is_cli,
+        coalesce(bool_or(features.is_app), false) as is_app,
+        coalesce(bool_or(people.used_copilot_cloud_agent), false) as is_cloud_agent,
+        coalesce(bool_or(people.used_copilot_code_review_active), false)
+        or coalesce(bool_or(people.used_copilot_code_review_passive), false) as is_code_review,
     from people
-    left join features
-        on people.scope = features.scope and people.day = features.day and people.user_id = features.user_id
+    left join features on people.day = features.day and people.user_id = features.user_id
+    group by people.day, people.user_id
 ),
 
 counted as (
     select
-        scope,
         day,
         user_id,
-        adoption_phase_number,
-        counts_in_all_organizations,
-        (sum(on_code) over last_28)::bigint as code_days_28d,
-        (sum(on_cli) over last_28)::bigint as cli_days_28d,
-        (sum(on_app) over last_28)::bigint as app_days_28d,
-        (sum(on_cloud_agent) over last_28)::bigint as cloud_agent_days_28d,
-        (sum(on_code_review) over last_28)::bigint as code_review_days_28d,
+        count(*) filter (where is_code) over last_28 as code_days_28d,
+        count(*) filter (where is_cli) over last_28 as cli_days_28d,
+        count(*) filter (where is_app) over last_28 as app_days_28d,
+        count(*) filter (where is_cloud_agent) over last_28 as cloud_agent_days_28d,
+        count(*) filter (where is_code_review) over last_28 as code_review_days_28d,
     from signals
-    window
-        last_28 as (
-            partition by scope, user_id
-            order by day
-            range between interval '27' day preceding and current row
-        )
+    window last_28 as (
+        partition by user_id order by day range between interval '27' day preceding and current row
+    )
 ),
 
 -- the comparison says something only when all 28 days of the scope are loaded
@@ -69,20 +61,18 @@ covered as (
         scope,
         day,
         count(*) over (
-            partition by scope
-            order by day
-            range between interval '27' day preceding and current row
+            partition by scope order by day range between interval '27' day preceding and current row
         ) as days_covered_28d,
     from ops.report_days
     where report = 'users-1-day' and loaded_at is not null
 )
 
 select
-    counted.scope,
-    counted.day,
-    counted.user_id,
+    people.scope,
+    people.day,
+    people.user_id,
 
-    counted.adoption_phase_number,
+    people.adoption_phase_number,
     case
         when
             counted.app_days_28d >= 2
@@ -102,8 +92,8 @@ select
     counted.cloud_agent_days_28d,
     counted.code_review_days_28d,
 
-    coalesce(covered.days_covered_28d, 0) = 28 as is_comparable,
-    counted.counts_in_all_organizations,
-from counted
-left join covered on counted.scope = covered.scope and counted.day = covered.day
-where counted.adoption_phase_number is not null
+    coalesce(covered.days_covered_28d = 28, false) as is_comparable,
+    people.counts_in_all_organizations,
+from people
+inner join counted on people.day = counted.day and people.user_id = counted.user_id
+left join covered on people.scope = covered.scope and people.day = covered.day

@@ -1,35 +1,30 @@
--- one row per scope, day, phase 28 days earlier and phase on the day
+-- one row per scope, day, earlier phase and phase of the day that anybody went between
 with
-phases as (
+people as (
     select scope, day, user_id, adoption_phase_number
     from core.fct_user_day_scoped
     where adoption_phase_number is not null
 ),
 
--- the phase 28 days earlier is that of the person's latest row in the week that ends then
-earlier as (
-    select
-        scope,
-        user_id,
-        day,
-        adoption_phase_number,
-        lead(day) over (partition by scope, user_id order by day) as next_day,
-    from phases
-),
-
+-- the earlier phase is that of the latest row from 35 to 28 days before
 moves as (
     select
-        phases.scope,
-        phases.day,
-        earlier.adoption_phase_number as from_phase_number,
-        phases.adoption_phase_number as to_phase_number,
-    from phases
-    inner join earlier
-        on
-            phases.scope = earlier.scope
-            and phases.user_id = earlier.user_id
-            and earlier.day between phases.day - 34 and phases.day - 28
-            and (earlier.next_day is null or earlier.next_day > phases.day - 28)
+        scope,
+        day,
+        last_value(adoption_phase_number) over (
+            partition by scope, user_id
+            order by day
+            range between interval '35' day preceding and interval '28' day preceding
+        ) as from_phase_number,
+        adoption_phase_number as to_phase_number,
+    from people
+),
+
+counts as (
+    select scope, day, from_phase_number, to_phase_number, count(*) as users
+    from moves
+    where from_phase_number is not null
+    group by scope, day, from_phase_number, to_phase_number
 )
 
 select
@@ -38,7 +33,8 @@ select
     from_phase_number,
     to_phase_number,
 
-    count(*) as users,
-from moves
-group by scope, day, from_phase_number, to_phase_number
+    users,
+    (sum(users) over (partition by scope, day, from_phase_number))::bigint as users_of_from_phase,
+    users / sum(users) over (partition by scope, day, from_phase_number) as share_of_from_phase,
+from counts
 order by scope, day, from_phase_number, to_phase_number

@@ -1,26 +1,18 @@
 -- one row per scope and calendar day, from the scope's first to its last loaded day
 with
-completions as (
+scoped as (
     select scope, day, user_id, code_generation_activity_count, code_acceptance_activity_count
     from core.fct_user_day_feature
     where feature = 'code_completion'
-),
-
-scoped as (
-    select * from completions
     union all
     select
         '(all organizations)' as scope,
-        completions.day,
-        completions.user_id,
-        completions.code_generation_activity_count,
-        completions.code_acceptance_activity_count,
-    from completions
-    inner join core.fct_user_day_deduped as people
-        on
-            completions.day = people.day
-            and completions.user_id = people.user_id
-            and completions.scope = people.counted_scope
+        day,
+        user_id,
+        code_generation_activity_count,
+        code_acceptance_activity_count,
+    from core.fct_user_day_feature
+    where feature = 'code_completion' and counts_in_all_organizations
 ),
 
 sums as (

@@ -10,40 +10,65 @@ expected as (
     select histories.scope, histories.report, dates.date_day as day
     from histories
     inner join core.dim_date as dates on histories.first_day <= dates.date_day
+),
+
+days as (
+    select
+        expected.scope,
+        expected.report,
+        expected.day,
+        coalesce(report_days.state, 'missing') as state,
+        report_days.rows,
+        report_days.files,
+        report_days.bytes,
+        report_days.unknown_fields,
+        coalesce(report_days.attempts, 0) as attempts,
+        report_days.first_seen_at,
+        report_days.last_seen_at,
+        report_days.loaded_at,
+        report_days.last_error,
+        expected.day > (now() at time zone 'UTC')::date - 3 as is_provisional,
+        if(starts_with(expected.scope, 'enterprise.'), date '2025-10-10', date '2025-12-12') as github_first_day,
+    from expected
+    left join report_days
+        on
+            expected.scope = report_days.scope
+            and expected.report = report_days.report
+            and expected.day = report_days.day
 )
 
 select
-    expected.scope,
-    expected.report,
-    expected.day,
+    scope,
+    report,
+    day,
 
-    coalesce(report_days.state, 'missing') as state,
+    state,
+    case
+        when state in ('failed', 'quarantined') then 'failed'
+        when loaded_at is null and day < github_first_day then 'before_history'
+        when state = 'no_report' and loaded_at is null then 'empty'
+        when is_provisional then 'provisional'
+        when loaded_at is null then 'missing'
+        when rows = 0 then 'empty'
+        else 'ok'
+    end as coverage_state,
 
-    report_days.rows,
-    report_days.files,
-    report_days.bytes,
-    report_days.unknown_fields,
-    coalesce(report_days.attempts, 0) as attempts,
+    rows,
+    files,
+    bytes,
+    unknown_fields,
+    attempts,
 
-    report_days.first_seen_at,
-    report_days.last_seen_at,
-    report_days.loaded_at,
-    report_days.last_error,
+    first_seen_at,
+    last_seen_at,
+    loaded_at,
+    date_diff('minute', (day + 1)::timestamp, loaded_at) // 60 as lag_hours,
+    last_error,
 
-    report_days.loaded_at is not null as is_loaded,
-    expected.day > (now() at time zone 'UTC')::date - 3 as is_provisional,
+    loaded_at is not null as is_loaded,
+    is_provisional,
     coalesce(
-        report_days.state = 'no_report'
-        or (
-            report_days.state in ('loaded', 'loaded_empty')
-            and report_days.last_seen_at::date - expected.day >= 4
-        ),
-        false
+        state = 'no_report' or (state in ('loaded', 'loaded_empty') and last_seen_at::date - day >= 4), false
     ) as is_settled,
-from expected
-left join report_days
-    on
-        expected.scope = report_days.scope
-        and expected.report = report_days.report
-        and expected.day = report_days.day
-order by expected.scope, expected.report, expected.day
+from days
+order by scope, report, day

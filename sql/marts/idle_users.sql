@@ -18,6 +18,7 @@ seen as (
     select
         scope,
         user_id,
+        min(day) as first_active_day,
         max(day) as last_active_day,
         max(day) filter (where is_engaged) as last_engaged_day,
         max(day) filter (where is_engaged and counts_in_all_organizations) as last_engaged_counted_day,
@@ -26,11 +27,12 @@ seen as (
 ),
 
 people as (
-    select scope, user_id, last_active_day, last_engaged_day from seen
+    select scope, user_id, first_active_day, last_active_day, last_engaged_day from seen
     union all
     select
         '(all organizations)' as scope,
         user_id,
+        min(first_active_day) as first_active_day,
         max(last_active_day) as last_active_day,
         max(last_engaged_counted_day) as last_engaged_day,
     from seen
@@ -44,6 +46,7 @@ idle as (
         people.user_id,
         latest.as_of_day,
         dim_user.user_login,
+        people.first_active_day,
         people.last_active_day,
         people.last_engaged_day,
         latest.as_of_day - people.last_active_day as days_idle,
@@ -66,6 +69,7 @@ select
         else '90+'
     end as idle_bucket,
 
+    first_active_day,
     last_active_day,
     last_engaged_day,
     days_idle,

@@ -1,7 +1,15 @@
 -- one row per scope and person ever seen in it, as of the scope's latest loaded day
 with
 people as (
-    select scope, user_id, as_of_day, user_login, last_active_day, days_idle, days_since_last_engaged
+    select
+        scope,
+        user_id,
+        as_of_day,
+        user_login,
+        first_active_day,
+        last_active_day,
+        last_engaged_day,
+        days_idle,
     from marts.idle_users
 ),
 
@@ -74,9 +82,11 @@ days as (
         sum(facts.code_generation_activity_count) filter (where last_90.is_in_28) as generations_28d,
         sum(facts.loc_added_sum) filter (where last_90.is_in_28) as loc_added_28d,
         sum(facts.ai_credits_used) filter (where last_90.is_in_28) as ai_credits_used_28d,
-        max(facts.day) filter (where facts.adoption_phase_number is not null) as phase_day,
-        bool_or(facts.used_chat or facts.used_agent or facts.used_vscode_agent)
-            filter (where last_90.is_in_28) as used_editor,
+        max_by(facts.adoption_phase_number, facts.day)
+            filter (where facts.adoption_phase_number is not null) as adoption_phase_number,
+        bool_or(facts.used_chat) filter (where last_90.is_in_28) as used_chat,
+        bool_or(facts.used_agent) filter (where last_90.is_in_28) as used_agent,
+        bool_or(facts.used_vscode_agent) filter (where last_90.is_in_28) as used_vscode_agent,
         bool_or(facts.used_cli) filter (where last_90.is_in_28) as used_cli,
         bool_or(facts.used_copilot_app) filter (where last_90.is_in_28) as used_app,
         bool_or(facts.used_copilot_cloud_agent) filter (where last_90.is_in_28) as used_cloud_agent,
@@ -84,13 +94,6 @@ days as (
     from core.fct_user_day_scoped as facts
     inner join last_90 on facts.scope = last_90.scope and facts.day = last_90.day
     group by facts.scope, facts.user_id
-),
-
-phases as (
-    select days.scope, days.user_id, facts.adoption_phase_number
-    from days
-    inner join core.fct_user_day_scoped as facts
-        on days.scope = facts.scope and days.user_id = facts.user_id and days.phase_day = facts.day
 ),
 
 languages as (
@@ -115,7 +118,7 @@ language_sums as (
 ),
 
 top_languages as (
-    select scope, user_id, first(language order by generations desc, language asc) as top_language
+    select scope, user_id, first(language order by generations desc, language asc) as top_language_28d
     from language_sums
     where generations > 0
     group by scope, user_id
@@ -134,7 +137,7 @@ editor_sums as (
         editors.scope,
         editors.user_id,
         editors.ide,
-        count(*) as days,
+        count(distinct editors.day) as days,
         coalesce(sum(editors.code_generation_activity_count), 0) as generations,
     from editors
     inner join last_28 on editors.scope = last_28.scope and editors.day = last_28.day
@@ -143,7 +146,7 @@ editor_sums as (
 ),
 
 top_editors as (
-    select scope, user_id, first(ide order by days desc, generations desc, ide asc) as top_ide
+    select scope, user_id, first(ide order by days desc, generations desc, ide asc) as top_ide_28d
     from editor_sums
     group by scope, user_id
 ),
@@ -183,7 +186,7 @@ model_sums as (
 ),
 
 top_models as (
-    select scope, user_id, first(model order by interactions desc, generations desc, model asc) as top_model
+    select scope, user_id, first(model order by interactions desc, generations desc, model asc) as top_model_28d
     from model_sums
     where interactions > 0 or generations > 0
     group by scope, user_id
@@ -195,13 +198,14 @@ activity as (
         people.user_id,
         people.as_of_day,
         people.user_login,
+        people.first_active_day,
         people.last_active_day,
+        people.last_engaged_day,
         people.days_idle,
-        people.days_since_last_engaged,
-        phases.adoption_phase_number,
-        top_languages.top_language,
-        top_editors.top_ide,
-        top_models.top_model,
+        days.adoption_phase_number,
+        top_languages.top_language_28d,
+        top_editors.top_ide_28d,
+        top_models.top_model_28d,
         coalesce(days.active_days_7d, 0) as active_days_7d,
         coalesce(days.active_days_28d, 0) as active_days_28d,
         coalesce(days.active_days_90d, 0) as active_days_90d,
@@ -214,7 +218,13 @@ activity as (
         days.ai_credits_used_28d,
         coalesce(completions_28.suggested, 0) as completions_suggested_28d,
         coalesce(completions_28.accepted, 0) as completions_accepted_28d,
-        coalesce(days.used_editor, false) or completions_28.user_id is not null as used_editor,
+        completions_28.user_id is not null as used_completion,
+        coalesce(days.used_chat, false) as used_chat,
+        coalesce(days.used_agent, false) as used_agent,
+        completions_28.user_id is not null
+        or coalesce(days.used_chat, false)
+        or coalesce(days.used_agent, false)
+        or coalesce(days.used_vscode_agent, false) as used_editor,
         coalesce(days.used_cli, false) as used_cli,
         coalesce(days.used_app, false) as used_app,
         coalesce(days.used_cloud_agent, false) as used_cloud_agent,
@@ -222,7 +232,6 @@ activity as (
         agents_28.user_id is not null as used_third_party_agent,
     from people
     left join days on people.scope = days.scope and people.user_id = days.user_id
-    left join phases on people.scope = phases.scope and people.user_id = phases.user_id
     left join completions_28 on people.scope = completions_28.scope and people.user_id = completions_28.user_id
     left join agents_28 on people.scope = agents_28.scope and people.user_id = agents_28.user_id
     left join top_languages on people.scope = top_languages.scope and people.user_id = top_languages.user_id
@@ -243,9 +252,9 @@ select
         else 'heavy'
     end as usage_tier,
     adoption_phase_number,
-    top_language,
-    top_ide,
-    top_model,
+    top_language_28d,
+    top_ide_28d,
+    top_model_28d,
     nullif(
         concat_ws(
             ', ',
@@ -257,31 +266,39 @@ select
             if(used_third_party_agent, 'third-party agent', null)
         ),
         ''
-    ) as surfaces_28d,
+    ) as surface_names_28d,
 
+    first_active_day,
     last_active_day,
+    last_engaged_day,
     days_idle as days_since_last_active,
-    days_since_last_engaged,
     active_days_7d,
     active_days_28d,
     active_days_90d,
     engaged_days_7d,
     engaged_days_28d,
     engaged_days_90d,
-    (
-        used_editor::bigint
-        + used_cli::bigint
-        + used_app::bigint
-        + used_cloud_agent::bigint
-        + used_code_review::bigint
-        + used_third_party_agent::bigint
-    )::bigint as surface_count_28d,
     interactions_28d::bigint as interactions_28d,
     generations_28d::bigint as generations_28d,
     loc_added_28d::bigint as loc_added_28d,
     completions_suggested_28d,
     completions_accepted_28d,
-    completions_accepted_28d / nullif(completions_suggested_28d, 0) as completion_acceptance_rate_28d,
+    completions_accepted_28d / nullif(completions_suggested_28d, 0) as acceptance_rate_28d,
     ai_credits_used_28d::decimal(18, 6) as ai_credits_used_28d,
+    used_editor::bigint
+    + used_cli::bigint
+    + used_app::bigint
+    + used_cloud_agent::bigint
+    + used_code_review::bigint
+    + used_third_party_agent::bigint as surfaces_28d,
+
+    used_completion as used_completion_28d,
+    used_chat as used_chat_28d,
+    used_agent as used_agent_28d,
+    used_cli as used_cli_28d,
+    used_app as used_app_28d,
+    used_cloud_agent as used_cloud_agent_28d,
+    used_code_review as used_code_review_28d,
+    used_third_party_agent as used_third_party_agent_28d,
 from activity
 order by scope, user_id

@@ -1,1 +1,1 @@
-update marts.adoption_phase_daily set comparable_users = 100, agreeing_users = 50
+update marts.adoption_phase_daily set users = 100, users_agreeing = 50

@@ -1,5 +1,4 @@
--- The shares of a day's phases sum to one; a phase beyond 3 would be missing.
--- severity: warn
+-- The shares of a day's phases sum to one.
 select scope, day
 from marts.adoption_phase_daily
 group by scope, day

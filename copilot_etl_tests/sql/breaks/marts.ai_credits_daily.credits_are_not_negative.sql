@@ -1,0 +1,1 @@
+update marts.ai_credits_daily set ai_credits_used = -1

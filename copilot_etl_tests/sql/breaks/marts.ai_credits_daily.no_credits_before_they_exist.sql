@@ -1,0 +1,1 @@
+update marts.ai_credits_daily set day = day - 365

@@ -1,0 +1,1 @@
+update marts.data_coverage set lag_hours = null

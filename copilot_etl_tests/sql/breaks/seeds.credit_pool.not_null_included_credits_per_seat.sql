@@ -1,0 +1,1 @@
+insert into seeds.credit_pool values ('acme', date '2026-11-01', 1, null)

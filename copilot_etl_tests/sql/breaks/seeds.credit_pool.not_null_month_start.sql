@@ -1,0 +1,1 @@
+insert into seeds.credit_pool values ('acme', null, 1, 1900)

@@ -17,8 +17,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from copilot_etl import pipeline
 from copilot_etl.github import GitHub
@@ -36,7 +34,6 @@ CASES = sorted(path.parent for path in (HERE / "cases").rglob("expected.csv"))
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 COUNTERS = ("code_generation_activity_count", "code_acceptance_activity_count", "loc_suggested_to_add_sum",
             "loc_suggested_to_delete_sum", "loc_added_sum", "loc_deleted_sum")  # fmt: skip
-ALL = "(all organizations)"
 
 
 def insert(warehouse: Warehouse, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
@@ -112,43 +109,6 @@ def test_case(folder: Path, tmp_path: Path) -> None:
         assert len(found) > len(expected) - 1
     else:
         assert sorted(found) == sorted(expected)
-
-
-# ------------------------------------------------------------------------------ windows by brute force
-
-FIRST = dt.date(2026, 2, 20)
-looks = st.tuples(st.sampled_from(["acme", "labs"]), st.integers(0, 45), st.integers(1, 4))
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seen=st.sets(looks, min_size=1, max_size=60))
-def test_windows_equal_brute_force(tmp_path_factory: pytest.TempPathFactory, seen: set[tuple[str, int, int]]) -> None:
-    warehouse = Warehouse(tmp_path_factory.mktemp("windows") / "warehouse.duckdb")
-    people = {(scope, FIRST + dt.timedelta(days=offset), user) for scope, offset, user in seen}
-    insert(
-        warehouse,
-        {"raw.user_day": [{"scope": scope, "day": day, "user_id": user} for scope, day, user in sorted(people)]},
-    )
-    assert build(warehouse, "marts.adoption_daily").kept
-
-    people |= {(ALL, day, user) for _, day, user in people}
-    expected = []
-    for scope in {scope for scope, *_ in people}:
-        days = {day for each, day, _ in people if each == scope}
-        for day in (min(days) + dt.timedelta(days=n) for n in range((max(days) - min(days)).days + 1)):
-
-            def users(first: dt.date, *, scope: str = scope, last: dt.date = day) -> int:
-                return len({user for each, at, user in people if each == scope and first <= at <= last})
-
-            sunday = day - dt.timedelta(days=day.isoweekday() % 7)
-            trailing = [users(day - dt.timedelta(days=n)) for n in (0, 6, 27)]
-            expected.append((scope, day, *trailing, users(sunday), users(day.replace(day=1))))
-    found = rows(
-        warehouse,
-        "select scope, day, daily_active_users, weekly_active_users_7d, monthly_active_users_28d, "
-        "weekly_active_users_wtd, monthly_active_users_mtd from marts.adoption_daily",
-    )
-    assert sorted(found) == sorted(expected)
 
 
 # -------------------------------------------------------------------------------- every rule finds its offender

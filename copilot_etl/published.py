@@ -242,7 +242,16 @@ class _Refresh:
         )
         if first is None:
             first = last = self._now.date()
-        self._changed = Span(first, last)
+        # Where a scope's history grows, the days in between get rows too, though nobody may have asked for them.
+        opened, closed = self._one(
+            "select min(before.last_day) filter (where found.last_day > before.last_day) + 1, "
+            "max(before.first_day) filter (where found.first_day < before.first_day) - 1 "
+            "from (select scope, min(day) as first_day, max(day) as last_day from ops.report_days "
+            "where loaded_at is not null group by scope) as found "
+            "join (select scope, min(day) as first_day, max(day) as last_day from published.ops.report_days "
+            "where loaded_at is not null group by scope) as before using (scope)"
+        )
+        self._changed = Span(min(first, opened or first), max(last, closed or last))
 
     def _span(self, model: Model) -> Span | None:
         """The days of a dated model whose rows may differ from those in the copy; None: all of them."""
@@ -250,6 +259,9 @@ class _Refresh:
             return None
         spans = [self._changed, *(self._spans[name] for name in model.upstreams if name in self._spans)]
         last = max(span.last for span in spans) + dt.timedelta(days=model.days_before)
+        # A week or month is replaced whole, so it is also read to its end.
+        while period_start(model.period, last + dt.timedelta(days=1)) == period_start(model.period, last):
+            last += dt.timedelta(days=1)
         return Span(period_start(model.period, min(span.first for span in spans)), last)
 
     # ----------------------------------------------------------------------------------------- models

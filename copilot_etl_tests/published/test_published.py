@@ -218,6 +218,43 @@ def test_rebuilding_what_changed_gives_the_rows_of_a_full_build(line: Callable[.
     assert sum(each is not None for each in spans) >= len(pieces)
 
 
+@pytest.mark.parametrize("late", [0, 4, 6], ids=["first of the week", "in mid-week", "last of the week"])
+def test_a_late_day_of_an_old_week_leaves_the_rest_of_the_week(
+    line: Callable[..., Line], tmp_path: Path, late: int
+) -> None:
+    made, published = make(line)
+    everything = read(SQL)
+    monday = TODAY - dt.timedelta(days=TODAY.weekday() + 28)
+    week = [monday + dt.timedelta(days=n) for n in range(7)]
+    made.load(*(day for day in week if day != week[late]))
+    published.refresh(everything, now=NOW)
+    made.now += dt.timedelta(days=30)
+    made.load(week[late])
+
+    built = published.refresh(everything, now=NOW + dt.timedelta(days=30)).built
+
+    assert built["marts.language_mix"].span == Span(monday, monday + dt.timedelta(days=6))
+    fresh = Published(tmp_path / "fresh" / "copilot.duckdb", made.warehouse)
+    fresh.refresh(everything, now=NOW + dt.timedelta(days=30))
+    assert rows_of(published.path) == rows_of(fresh.path)
+
+
+def test_days_between_two_loads_have_their_rows(line: Callable[..., Line], tmp_path: Path) -> None:
+    made, published = make(line)
+    everything = read(SQL)
+    for day in (20, 60, 40):  # a first day, an older one, one in between; a week goes by each time
+        made.load(TODAY - dt.timedelta(days=day))
+        made.now += dt.timedelta(days=7)
+        published.refresh(everything, now=made.now)
+    made.load(TODAY - dt.timedelta(days=1))
+    published.refresh(everything, now=made.now)
+
+    fresh = Published(tmp_path / "fresh" / "copilot.duckdb", made.warehouse)
+    fresh.refresh(everything, now=made.now)
+
+    assert rows_of(published.path) == rows_of(fresh.path)
+
+
 def test_an_unchanged_day_is_not_rebuilt(line: Callable[..., Line]) -> None:
     made, published = make(line)
     everything = read(SQL)

@@ -237,5 +237,9 @@ def test_the_readme_names_every_mart_and_macro() -> None:
     assert {name for name in marts if f"`{name}`" not in README} == set()
 
 
+def test_every_model_has_a_case() -> None:
+    assert {model.full_name for model in MODELS} - {folder.parent.name for folder in CASES} == set()
+
+
 def test_every_mart_says_what_may_not_be_summed() -> None:
     assert [model.full_name for model in MODELS if model.schema == "marts" and not model.additivity] == []

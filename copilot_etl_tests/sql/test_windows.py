@@ -92,8 +92,10 @@ def test_windows_equal_brute_force(tmp_path_factory: pytest.TempPathFactory, see
                 (
                     scope,
                     day,
-                    *(users(first) for first in (day, week, four_weeks, sunday, month)),
-                    *(users(first, engaged=True) for first in (day, week, four_weeks, sunday, month)),
+                    users(day) or None,  # no report
+                    *(users(first) for first in (week, four_weeks, sunday, month)),
+                    users(day, engaged=True) if users(day) else None,
+                    *(users(first, engaged=True) for first in (week, four_weeks, sunday, month)),
                     users(month, agent=True) if known else None,
                     users(four_weeks, chat=True) if any(four_weeks <= at <= day for at, _ in people) else None,
                 )

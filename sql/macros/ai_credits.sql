@@ -2,7 +2,7 @@
 create or replace macro ai_credits(from_day, to_day, scope := '(all organizations)') as table
 select
     sum(people.ai_credits_used)::decimal(18, 6) as ai_credits_used,
-    (sum(people.ai_credits_used) * 0.01)::decimal(18, 6) as list_value_usd,
+    (sum(people.ai_credits_used)::decimal(18, 6) * 0.01)::decimal(18, 8) as list_value_usd,
     count(distinct people.user_id) filter (where people.ai_credits_used > 0) as users_with_credits
 from core.fct_user_day as people (in_scope)
 where

@@ -10,4 +10,4 @@ where
     facts.day between from_day and to_day
     and (facts.in_scope = scope or (scope = '(all organizations)' and facts.counts_in_all_organizations))
 group by facts.feature
-order by users desc
+order by users desc, facts.feature asc

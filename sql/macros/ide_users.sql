@@ -1,4 +1,4 @@
--- Distinct people by ide between two days, both included, with what they did.
+-- Distinct people by editor between two days, both included, with what they did.
 create or replace macro ide_users(from_day, to_day, scope := '(all organizations)') as table
 select
     facts.ide,
@@ -10,4 +10,4 @@ where
     facts.day between from_day and to_day
     and (facts.in_scope = scope or (scope = '(all organizations)' and facts.counts_in_all_organizations))
 group by facts.ide
-order by users desc
+order by users desc, facts.ide asc

@@ -1,4 +1,5 @@
--- Lines of code between two days, both included, by who wrote them.
+-- Lines of code added and deleted between two days, both included, by who wrote them; lines of agents are added without
+-- being suggested, so there is no rate of acceptance.
 create or replace macro lines_changed(from_day, to_day, scope := '(all organizations)') as table
 select
     facts.code_origin,
@@ -11,4 +12,4 @@ where
     facts.day between from_day and to_day
     and (facts.in_scope = scope or (scope = '(all organizations)' and facts.counts_in_all_organizations))
 group by facts.code_origin
-order by loc_added desc
+order by loc_added desc, facts.code_origin asc

@@ -1,4 +1,5 @@
--- Distinct people by model_canonical between two days, both included, with what they did.
+-- Distinct people by model (spellings of one model are one) between two days, both included, with what they did; code
+-- completions name no model.
 create or replace macro model_users(from_day, to_day, scope := '(all organizations)') as table
 select
     facts.model_canonical,
@@ -10,4 +11,4 @@ where
     facts.day between from_day and to_day
     and (facts.in_scope = scope or (scope = '(all organizations)' and facts.counts_in_all_organizations))
 group by facts.model_canonical
-order by users desc
+order by users desc, facts.model_canonical asc

@@ -205,13 +205,15 @@ select
     pivoted.scope,
     pivoted.date_day as day,
 
-    pivoted.daily_active_users,
+    case when known.is_covered or pivoted.daily_active_users > 0 then pivoted.daily_active_users end
+        as daily_active_users,
     pivoted.weekly_active_users_7d,
     pivoted.monthly_active_users_28d,
     pivoted.weekly_active_users_wtd,
     pivoted.monthly_active_users_mtd,
 
-    pivoted.daily_engaged_users,
+    case when known.is_covered or pivoted.daily_active_users > 0 then pivoted.daily_engaged_users end
+        as daily_engaged_users,
     pivoted.weekly_engaged_users_7d,
     pivoted.monthly_engaged_users_28d,
     pivoted.weekly_engaged_users_wtd,
@@ -240,7 +242,8 @@ select
 
     case when known.knows_agent_mtd then pivoted.monthly_active_agent_users_mtd end
     / nullif(pivoted.monthly_active_users_mtd, 0) as agent_adoption_rate_mtd,
-    pivoted.daily_active_users / nullif(pivoted.monthly_active_users_28d, 0) as stickiness_28d,
+    case when known.is_covered or pivoted.daily_active_users > 0 then pivoted.daily_active_users end
+    / nullif(pivoted.monthly_active_users_28d, 0) as stickiness_28d,
 
     known.days_covered_7d,
     known.days_covered_28d,

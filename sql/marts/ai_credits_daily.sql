@@ -56,7 +56,8 @@ select
 from adoption_daily
 left join daily on adoption_daily.scope = daily.scope and adoption_daily.day = daily.day
 left join top_deciles on adoption_daily.scope = top_deciles.scope and adoption_daily.day = top_deciles.day
-window month_so_far as (
-    partition by adoption_daily.scope, date_trunc('month', adoption_daily.day) order by adoption_daily.day
-)
+window
+    month_so_far as (
+        partition by adoption_daily.scope, date_trunc('month', adoption_daily.day) order by adoption_daily.day
+    )
 order by adoption_daily.scope, adoption_daily.day

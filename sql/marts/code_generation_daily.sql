@@ -41,11 +41,17 @@ sums as (
 ),
 
 adoption as (
-    select scope, day, monthly_active_users_mtd, is_provisional from marts.adoption_daily
+    select scope, day, daily_active_users, monthly_active_users_mtd, is_provisional from marts.adoption_daily
 ),
 
 spine as (
-    select adoption.scope, adoption.day, origins.code_origin, adoption.monthly_active_users_mtd, adoption.is_provisional
+    select
+        adoption.scope,
+        adoption.day,
+        origins.code_origin,
+        adoption.daily_active_users is not null as is_known,
+        adoption.monthly_active_users_mtd,
+        adoption.is_provisional,
     from adoption
     cross join (
         values ('user_initiated'), ('agent_initiated'), ('cli'), ('app'), ('unknown')
@@ -63,10 +69,10 @@ daily as (
         coalesce(sums.loc_added, 0) as loc_added,
         coalesce(sums.loc_deleted, 0) as loc_deleted,
         coalesce(sums.loc_changed, 0) as loc_changed,
-        if(spine.code_origin in ('user_initiated', 'agent_initiated'), coalesce(sums.loc_changed, 0), 0)
-            as ide_loc_changed,
+        if(spine.code_origin not in ('cli', 'app'), coalesce(sums.loc_changed, 0), 0) as ide_loc_changed,
         if(spine.code_origin = 'agent_initiated', coalesce(sums.loc_deleted, 0), 0) as agent_loc_deleted,
         if(spine.code_origin = 'agent_initiated', coalesce(sums.loc_changed, 0), 0) as agent_loc_changed,
+        spine.is_known,
         spine.monthly_active_users_mtd,
         spine.is_provisional,
     from spine
@@ -103,12 +109,12 @@ select
     daily.day,
     daily.code_origin,
 
-    daily.users,
-    daily.generations,
-    daily.loc_suggested_to_add,
-    daily.loc_added,
-    daily.loc_deleted,
-    daily.loc_changed,
+    case when daily.is_known then daily.users end as users,
+    case when daily.is_known then daily.generations end as generations,
+    case when daily.is_known then daily.loc_suggested_to_add end as loc_suggested_to_add,
+    case when daily.is_known then daily.loc_added end as loc_added,
+    case when daily.is_known then daily.loc_deleted end as loc_deleted,
+    case when daily.is_known then daily.loc_changed end as loc_changed,
 
     windows.agent_loc_changed_28d,
     windows.ide_loc_changed_28d,

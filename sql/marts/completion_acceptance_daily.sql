@@ -26,15 +26,15 @@ sums as (
     group by scope, day
 ),
 
-spine as (select scope, day, is_provisional from marts.adoption_daily),
+spine as (select scope, day, daily_active_users, is_provisional from marts.adoption_daily),
 
 windows as (
     select
         spine.scope,
         spine.day,
-        coalesce(sums.completion_users, 0) as completion_users,
-        coalesce(sums.suggested, 0) as suggested,
-        coalesce(sums.accepted, 0) as accepted,
+        case when spine.daily_active_users is not null then coalesce(sums.completion_users, 0) end as completion_users,
+        case when spine.daily_active_users is not null then coalesce(sums.suggested, 0) end as suggested,
+        case when spine.daily_active_users is not null then coalesce(sums.accepted, 0) end as accepted,
         (sum(sums.suggested) over last_28)::bigint as suggested_28d,
         (sum(sums.accepted) over last_28)::bigint as accepted_28d,
         spine.is_provisional,

@@ -5,7 +5,7 @@ completions as (
         scope,
         day,
         user_id,
-        language_canonical,
+        coalesce(language_canonical, 'unknown') as language_canonical,
         code_generation_activity_count,
         code_acceptance_activity_count,
     from core.fct_user_day_language_feature
@@ -15,7 +15,7 @@ completions as (
         '(all organizations)' as scope,
         day,
         user_id,
-        language_canonical,
+        coalesce(language_canonical, 'unknown') as language_canonical,
         code_generation_activity_count,
         code_acceptance_activity_count,
     from core.fct_user_day_language_feature

@@ -5,6 +5,7 @@ languages as (
         scope,
         day,
         user_id,
+        feature,
         language_canonical,
         code_generation_activity_count,
         loc_added_sum,
@@ -14,6 +15,7 @@ languages as (
         '(all organizations)' as scope,
         day,
         user_id,
+        feature,
         language_canonical,
         code_generation_activity_count,
         loc_added_sum,
@@ -28,6 +30,9 @@ sums as (
         coalesce(language_canonical, 'unknown') as language_canonical,
         count(distinct user_id) as users,
         coalesce(sum(code_generation_activity_count), 0)::bigint as generations,
+        coalesce(
+            sum(code_generation_activity_count) filter (where feature not in ('copilot_cli', 'copilot_app')), 0
+        )::bigint as ide_generations,
         coalesce(sum(loc_added_sum), 0)::bigint as loc_added,
     from languages
     group by scope, week_start_monday, coalesce(language_canonical, 'unknown')
@@ -38,8 +43,9 @@ totals as (
         scope,
         week_start_monday,
         sum(generations)::bigint as generations_of_week,
-        (sum(generations) filter (where language_canonical not in ('unknown', 'others')))::bigint
-            as known_generations_of_week,
+        (sum(generations) filter (where language_canonical in ('unknown', 'others')))::bigint
+            as unknown_generations_of_week,
+        (sum(ide_generations) filter (where language_canonical <> 'unknown'))::bigint as known_ide_generations_of_week,
     from sums
     group by scope, week_start_monday
 )
@@ -51,16 +57,18 @@ select
 
     sums.users,
     sums.generations,
+    sums.ide_generations,
     sums.loc_added,
 
     totals.generations_of_week,
     sums.generations / nullif(totals.generations_of_week, 0) as share_of_generations,
-    coalesce(totals.known_generations_of_week, 0) as known_generations_of_week,
+    coalesce(totals.known_ide_generations_of_week, 0) as known_ide_generations_of_week,
     case
-        when sums.language_canonical not in ('unknown', 'others')
-            then sums.generations / nullif(totals.known_generations_of_week, 0)
-    end as share_of_known_generations,
-    1 - coalesce(totals.known_generations_of_week, 0) / nullif(totals.generations_of_week, 0) as unknown_share,
+        when sums.language_canonical <> 'unknown'
+            then sums.ide_generations / nullif(totals.known_ide_generations_of_week, 0)
+    end as share_of_known_ide_generations,
+    coalesce(totals.unknown_generations_of_week, 0) as unknown_generations_of_week,
+    coalesce(totals.unknown_generations_of_week, 0) / nullif(totals.generations_of_week, 0) as unknown_share,
 from sums
 inner join totals on sums.scope = totals.scope and sums.week_start_monday = totals.week_start_monday
 order by sums.scope, sums.week_start_monday, sums.language_canonical

@@ -66,6 +66,7 @@ select
     sums.chat_interactions / nullif(totals.chat_interactions_of_week, 0) as share_of_chat_interactions,
     totals.generations_of_week,
     sums.generations / nullif(totals.generations_of_week, 0) as share_of_non_completion_generations,
+    coalesce(totals.unknown_generations_of_week, 0) as unknown_generations_of_week,
     coalesce(totals.unknown_generations_of_week, 0) / nullif(totals.generations_of_week, 0) as unknown_share,
 from sums
 inner join totals on sums.scope = totals.scope and sums.week_start_monday = totals.week_start_monday

@@ -5,7 +5,7 @@ jobs as (
         scope,
         day,
         user_id,
-        agent_id,
+        coalesce(agent_id, 'unknown') as agent_id,
         agent_name,
         job_start_count,
     from core.fct_user_day_third_party_agent
@@ -14,7 +14,7 @@ jobs as (
         '(all organizations)' as scope,
         day,
         user_id,
-        agent_id,
+        coalesce(agent_id, 'unknown') as agent_id,
         agent_name,
         job_start_count,
     from core.fct_user_day_third_party_agent

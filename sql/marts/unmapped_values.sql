@@ -29,6 +29,10 @@ select
     reported.days,
     reported.breakdown_rows,
 from reported
-left join known on reported.dimension = known.dimension and lower(reported.raw_value) = known.raw_value
+left join known
+    on
+        reported.dimension = known.dimension
+        and case when reported.dimension = 'feature' then reported.raw_value else lower(reported.raw_value) end
+        = known.raw_value
 where known.raw_value is null
 order by reported.breakdown_rows desc, reported.dimension asc, reported.raw_value asc

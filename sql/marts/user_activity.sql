@@ -82,8 +82,7 @@ days as (
         sum(facts.code_generation_activity_count) filter (where last_90.is_in_28) as generations_28d,
         sum(facts.loc_added_sum) filter (where last_90.is_in_28) as loc_added_28d,
         sum(facts.ai_credits_used) filter (where last_90.is_in_28) as ai_credits_used_28d,
-        max_by(facts.adoption_phase_number, facts.day)
-            filter (where facts.adoption_phase_number is not null) as adoption_phase_number,
+        max_by(facts.adoption_phase_number, facts.day) as adoption_phase_number,
         bool_or(facts.used_chat) filter (where last_90.is_in_28) as used_chat,
         bool_or(facts.used_agent) filter (where last_90.is_in_28) as used_agent,
         bool_or(facts.used_vscode_agent) filter (where last_90.is_in_28) as used_vscode_agent,

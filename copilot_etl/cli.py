@@ -510,6 +510,7 @@ def _show_demo(store: Store) -> None:
     query = "from marts.adoption_daily order by day desc limit 5"
     command = shlex.join([sys.executable, "-c", python, str(store.published), query])
     click.echo(f"Or, without DuckDB's own shell:\n  {command}")
+    click.echo(f"What every table and column means: {store.published.parent / 'dictionary.md'}")
     click.echo("Dagster's web server on http://127.0.0.1:3000:\n  make dev")
 
 

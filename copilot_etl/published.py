@@ -23,7 +23,7 @@ from copilot_etl.dictionary import dictionary
 from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
-from copilot_etl.warehouse import Warehouse, comment_on, literal
+from copilot_etl.warehouse import OpsTable, Warehouse, comment_on, literal
 
 STORAGE_VERSION = "v1.4.0"
 """DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""
@@ -36,32 +36,32 @@ MOSTLY_FREE = 0.25
 
 _SCHEMAS = ("main", "seeds", "core", "marts", "ops")
 
-_OPS_TABLES: Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]] = {
-    "model_builds": (
+_OWN_TABLES: Mapping[str, OpsTable] = {
+    "model_builds": OpsTable(
         "One row a model: how its rows came about.",
         {
-            "model": ("varchar not null", "Table with its schema."),
-            "fingerprint": ("varchar not null", "Hash of its SQL and of all that it is made from."),
+            "model": ("varchar", "Table with its schema."),
+            "fingerprint": ("varchar", "Hash of its SQL and of all that it is made from."),
             "first_day": ("date", "First day that the last refresh rebuilt; null: all of them."),
             "last_day": ("date", "Last day that the last refresh rebuilt; null: all of them."),
-            "rows": ("bigint not null", "Rows after the last refresh."),
-            "seconds": ("double not null", "Seconds that the last refresh took."),
-            "built_at": ("timestamp not null", "Last refresh, UTC."),
+            "rows": ("bigint", "Rows after the last refresh; 0 for a view."),
+            "seconds": ("double", "Seconds that the last refresh took."),
+            "built_at": ("timestamp", "Last refresh, UTC."),
         },
     ),
-    "published": (
+    "published": OpsTable(
         "One row: when this file was made, from which days, by which version of the code.",
         {
-            "published_at": ("timestamp not null", "When this file was made, UTC."),
+            "published_at": ("timestamp", "When this file was made, UTC."),
             "first_day": ("date", "First day of which any report is loaded."),
             "last_day": ("date", "Latest day of which any report is loaded."),
-            "days_loaded": ("bigint not null", "Days of which any report is loaded."),
-            "scopes": ("bigint not null", "Organizations and enterprises with any loaded day."),
-            "code_version": ("varchar not null", "Version of copilot_etl that made it."),
-            "duckdb_version": ("varchar not null", "Version of DuckDB that wrote it."),
+            "days_loaded": ("bigint", "Days of which any report is loaded."),
+            "scopes": ("bigint", "Organizations and enterprises with any loaded day."),
+            "code_version": ("varchar", "Version of copilot_etl that made it."),
+            "duckdb_version": ("varchar", "Version of DuckDB that wrote it."),
         },
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ class Published:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         new, compact = self.path.with_suffix(".new"), self.path.with_suffix(".compact")
-        try:
-            with self._warehouse.connect() as connection:
+        with self._warehouse.connect() as connection:  # one refresh at a time, up to the renaming
+            try:
                 reuse = not full and self._copy(new)
                 _attach(connection, new, "published", fresh=not reuse)
                 work = _Refresh(connection, project, now, reuse=reuse)
@@ -130,17 +130,17 @@ class Published:
                         connection.execute("checkpoint compact")
                         connection.execute("detach compact")
                 connection.execute("detach published")
-            if kept:
-                durable.settle(compact if compact.exists() else new, self.path)
-            return Refreshed(work.built, tuple(work.breaches), kept, self.path.stat().st_size if kept else 0)
-        finally:
-            _discard(new)
-            _discard(compact)
+                if kept:
+                    durable.settle(compact if compact.exists() else new, self.path)
+            finally:
+                _discard(new)
+                _discard(compact)
+        return Refreshed(work.built, tuple(work.breaches), kept, self.path.stat().st_size if kept else 0)
 
     def export(self, project: Project) -> tuple[Path, ...]:
         """Writes a Parquet file a mart and the data dictionary beside the file, each whole; the files."""
-        written = [durable.write(self.path.parent / "dictionary.md", dictionary(project).encode())]
-        with duckdb.connect(self.path, read_only=True) as connection:
+        with self._warehouse.connect(), duckdb.connect(self.path, read_only=True) as connection:
+            written = [durable.write(self.path.parent / "dictionary.md", dictionary(project).encode())]
             for model in project.models:
                 if model.schema == "marts":
                     target = self.path.parent / f"{model.name}.parquet"
@@ -387,12 +387,12 @@ class _Refresh:
             comment_on(self._connection, f"{kind} {macro.name}", macro.description)
 
     def _sign(self) -> None:
-        for table, (meaning, columns) in _OPS_TABLES.items():
+        for table, own in _OWN_TABLES.items():
             name = f"published.ops.{table}"
-            spelled = ", ".join(f"{column} {kind}" for column, (kind, _) in columns.items())
+            spelled = ", ".join(f"{column} {kind}" for column, (kind, _) in own.columns.items())
             self._connection.execute(f"create or replace table {name} ({spelled})")
-            comment_on(self._connection, f"table {name}", meaning)
-            for column, (_, text) in columns.items():
+            comment_on(self._connection, f"table {name}", own.description)
+            for column, (_, text) in own.columns.items():
                 comment_on(self._connection, f"column {name}.{column}", text)
         self._connection.executemany(
             "insert into published.ops.model_builds values (?, ?, ?, ?, ?, ?, ?)",

@@ -194,7 +194,7 @@ load_job = dg.define_asset_job(
     description="Fetches, checks and loads days of every report. The schedule and `copilot-etl load` run this job.",
 )
 
-_UNDER_WAY = [
+UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -232,7 +232,7 @@ def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | lis
     )
     under_way = {
         run.tags.get("dagster/partition")
-        for run in context.instance.get_runs(dg.RunsFilter(job_name=load_job.name, statuses=_UNDER_WAY))
+        for run in context.instance.get_runs(dg.RunsFilter(job_name=load_job.name, statuses=UNDER_WAY))
     }
     days = [day for day in map(dt.date.isoformat, wanted) if day not in under_way]
     if not days:

@@ -12,7 +12,7 @@ import dagster as dg
 from pydantic import Field
 
 from copilot_etl import settings
-from copilot_etl.defs.pipeline import load_key
+from copilot_etl.defs.pipeline import UNDER_WAY, load_key
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.pipeline import Store
@@ -185,13 +185,6 @@ models_job = dg.define_asset_job(
     description="Rebuilds every model, holds the rules, and publishes the analysts' copy.",
 )
 
-_UNDER_WAY = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
-
 
 @dg.sensor(job=models_job, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def loads_landed(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
@@ -199,7 +192,7 @@ def loads_landed(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunR
     newest = max((_newest_event(context.instance, load_key(report)) for report in REPORTS.values()), default=0)
     if newest <= int(context.cursor or 0):
         return dg.SkipReason("Nothing was loaded since the last refresh.")
-    if context.instance.get_runs_count(dg.RunsFilter(job_name=models_job.name, statuses=_UNDER_WAY)):
+    if context.instance.get_runs_count(dg.RunsFilter(job_name=models_job.name, statuses=UNDER_WAY)):
         return dg.SkipReason("A refresh is under way; the next look takes what it misses.")
     context.update_cursor(str(newest))
     return dg.RunRequest(run_key=str(newest))

@@ -416,3 +416,14 @@ def test_an_older_duckdb_opens_the_file_with_its_meaning(line: Callable[..., Lin
 
     ((comments, rows),) = content(published.path, query.replace(", version()", ""))
     assert said == f"[({comments}, {rows}, 'v1.5.6')]\n"
+
+
+def test_two_refreshes_at_once_both_get_through(published: Published) -> None:
+    published.refresh(project(number(0)), now=NOW)
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda n: published.refresh(project(number(n)), now=NOW).kept, range(1, 9)))
+
+    assert done == [True] * 8
+    assert content(published.path, "select count(*) from marts.example") == [(1,)]
+    assert [file.name for file in published.path.parent.iterdir()] == ["copilot.duckdb"]

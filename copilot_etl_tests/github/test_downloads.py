@@ -198,7 +198,8 @@ ALLOWED = [
     ("https://copilot-reports.github.com:443/x?sig=a", {}),
     ("https://copilot-reports-acc0engfa5gra7ha.b01.azurefd.net/x", {}),
     ("https://copilot-reports.acme.ghe.com/x", {"api_host": "api.acme.ghe.com"}),
-    ("https://usagereports1.blob.core.windows.net/x", {"extra": ("usagereports*.blob.core.windows.net",)}),
+    ("https://usagereports1.blob.core.windows.net/x", {}),
+    ("https://other.blob.core.windows.net/x", {"extra": ("*.blob.core.windows.net",)}),
     ("http://127.0.0.1:8000/x", {"loopback": True}),
     ("http://[::1]:8000/x", {"loopback": True}),
 ]
@@ -211,7 +212,7 @@ FOREIGN = [
     ("https://user:pass@copilot-reports.github.com/x?SECRET", {}),
     ("https://copilot-reports-a.b.b01.azurefd.net/x?SECRET", {}),
     ("https://copilot-reports.acme.ghe.com/x?SECRET", {}),
-    ("https://usagereports1.blob.core.windows.net/x?SECRET", {}),
+    ("https://other.blob.core.windows.net/x?SECRET", {}),
     ("https://0x7f000001/x?SECRET", {"loopback": True}),
     ("http://10.0.0.1/x?SECRET", {"loopback": True}),
     ("http://localhost/x?SECRET", {"loopback": True}),

@@ -112,7 +112,8 @@ class Macro:
 class Rule:
     """A query whose rows break a rule; of severity `error`, one row keeps the new models out.
 
-    `all_days` is true for a rule that is to count over the whole history, not just over what was rebuilt.
+    `all_days` is true for a rule that is to count over the whole history, not just over what was rebuilt; `is_generic`
+    for one of dbt's generic tests in a property file.
     """
 
     schema: str
@@ -123,6 +124,7 @@ class Rule:
     severity: Severity
     all_days: bool = False
     upstreams: tuple[str, ...] = ()
+    is_generic: bool = False
 
     @property
     def full_name(self) -> str:
@@ -336,7 +338,7 @@ def _generic_rule(file: Path, model: Model | Seed, column: str, name: str, optio
         raise ConfigError(f"{_short(file)}: data test {name!r} is not one this project knows.")
     sql = sql if sql.startswith("select") else f"select * {sql}"
     rule = f"{name}_{column}" if column else name
-    return Rule(model.schema, model.name, rule, sql, says, severity, upstreams=_upstreams(file, sql))
+    return Rule(model.schema, model.name, rule, sql, says, severity, upstreams=_upstreams(file, sql), is_generic=True)
 
 
 def fingerprints(project: Project) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from copilot_etl.definitions import defs
 from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
-from copilot_etl.defs.published import PROJECT
+from copilot_etl.defs.published import CHECKS, PROJECT
 from copilot_etl.sandbox import Fault
 from copilot_etl_tests.conftest import Line
 
@@ -44,10 +44,14 @@ def test_models_depend_on_what_their_sql_reads() -> None:
     assert upstreams("published") == {model.full_name.replace(".", "/") for model in PROJECT.models}
 
 
-def test_every_rule_is_an_asset_check() -> None:
+def test_every_rule_is_an_asset_check_or_part_of_its_tables_check() -> None:
     checks = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
 
-    assert checks == {(f"{rule.schema}/{rule.table}", rule.name) for rule in PROJECT.rules}
+    assert checks == {(key.asset_key.to_user_string(), key.name) for key in CHECKS}
+    assert {rule.full_name for rules in CHECKS.values() for rule in rules} == {rule.full_name for rule in PROJECT.rules}
+    for key, rules in CHECKS.items():
+        assert len({rule.severity for rule in rules}) == 1
+        assert rules[0].is_generic or [rule.name for rule in rules] == [key.name]
 
 
 def test_columns_and_their_meaning_are_in_the_catalog() -> None:

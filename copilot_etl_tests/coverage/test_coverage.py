@@ -36,10 +36,8 @@ def found(
     )
 
 
-def row(
-    day: dt.date, state: str, *, loaded: bool = False, seen: dt.datetime = NOW, scope: str = "octo-org"
-) -> LedgerDay:
-    seen = seen.replace(tzinfo=None)
+def row(day: dt.date, state: str, *, loaded: bool = False, scope: str = "octo-org") -> LedgerDay:
+    seen = NOW.replace(tzinfo=None)
     rows = 5 if loaded else None
     return LedgerDay(
         scope, "users-1-day", day, state, rows, 1, 1, "a", "b", 0, None, 1, seen, seen, seen if loaded else None, None
@@ -106,10 +104,9 @@ def test_a_day_is_overdue_72_hours_after_its_end_unless_something_of_it_is_here(
         dt.date(2026, 11, 17): row(dt.date(2026, 11, 17), "not_ready"),
     }
 
+    midnight = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     at_noon = [each.day.day for each in found(states.values()) if each.is_overdue]
-    just_before = [
-        each.day.day for each in found(states.values(), now=dt.datetime(2026, 11, 20, tzinfo=dt.UTC)) if each.is_overdue
-    ]
+    just_before = [each.day.day for each in found(states.values(), now=midnight) if each.is_overdue]
 
     assert at_noon == [12, 15, 16]
     assert just_before == [12, 15]

@@ -394,6 +394,7 @@ class _Api(_Handler):
             "links_bad_type": {**body, "download_links": [{"href": link} for link in links]},
             "wrong_report_day": {**body, "report_day": "2026-01-01"},
             "extra_fields": {**body, "generated_at": "2026-11-24T03:00:00Z", "more": [1]},
+            "links": {**body, "download_links": args.get("links", [])},
             "dup_link": {**body, "download_links": [*links, *links]},
             "foreign_link": {**body, "download_links": [f"https://{args.get('host', 'evil.test')}/x?sig=SECRET"]},
             "trap_link": {**body, "download_links": [f"{sandbox.trap_url}/x?sig=SECRET"]},

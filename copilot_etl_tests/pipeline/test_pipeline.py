@@ -372,7 +372,9 @@ def test_a_foreign_host_fails_its_day_and_not_the_others(line: Callable[..., Lin
     outcomes = made.load(DAY, NEXT, LATER)
 
     assert [outcome.state for outcome in outcomes] == ["loaded", "failed", "loaded"]
-    assert str(outcomes[1].error) == "Download host evil.test is not allowed (COPILOT_DOWNLOAD_HOSTS)."
+    assert str(outcomes[1].error) == (
+        "octo-org 2026-11-11: download host evil.test is not allowed (COPILOT_DOWNLOAD_HOSTS)."
+    )
 
 
 QUARANTINES: list[tuple[str, dict[str, Any], str]] = [

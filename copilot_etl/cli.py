@@ -27,10 +27,11 @@ from rich.table import Table
 
 from copilot_etl import __version__, settings
 from copilot_etl.errors import ConfigError, CopilotEtlError, Refused
+from copilot_etl.ledger import LedgerDay
 from copilot_etl.pipeline import Outcome, Store, settled, stops, wanted_days
 from copilot_etl.reports import REPORTS
 from copilot_etl.settings import Settings
-from copilot_etl.warehouse import LedgerDay, Warehouse
+from copilot_etl.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import dagster as dg

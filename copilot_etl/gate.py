@@ -85,7 +85,7 @@ def _add(shape: Shape, columns: tuple[Column, ...], *, name_key: str = "") -> No
 
 class Gate:
     """Judges the lines of one day. `unknown_fields` counts, by path, the records that hold such a field,
-    `unknown_records` those that hold any.
+    `unknown_records` those that hold any; `unknown_types` are the JSON types that its values had.
 
     `owner` is the field that says whose report a record is from; `owner_id` its value in earlier days (None: the first
     record that has one decides), and no record may say another.
@@ -99,6 +99,7 @@ class Gate:
         self.owner_id = owner_id
         self._adopted: list[tuple[str, ...]] = []
         self.unknown_fields: Counter[str] = Counter()
+        self.unknown_types: dict[str, set[str]] = {}
         self.unknown_records = 0
         self._build()
 
@@ -172,7 +173,12 @@ class Gate:
         if not unknown:
             return line
         self.unknown_records += 1
-        self.unknown_fields.update({_counted(place) for place in unknown})
+        types: dict[str, set[str]] = {}
+        for place, value in unknown.items():
+            types.setdefault(_counted(place), set()).add(_json_type(value))
+        self.unknown_fields.update(types.keys())
+        for path, names in types.items():
+            self.unknown_types.setdefault(path, set()).update(names)
         # The line itself stays as sent, so that the reader still sees a key that stands twice.
         inner = msgspec.json.encode(msgspec.json.encode(unknown).decode())
         return b'{"' + UNKNOWN.encode() + b'":' + inner + b"," + line.lstrip()[1:]
@@ -307,7 +313,15 @@ def _counted(place: str) -> str:
 
 
 def _type_name(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "a boolean", str: "a string", list: "an array", dict: "an object"}
-    return names.get(type(value), "a number")
+    name = _json_type(value)
+    return name if name == "null" else f"{'an' if name[0] in 'ao' else 'a'} {name}"
+
+
+_TYPES = {type(None): "null", bool: "boolean", str: "string", list: "array", dict: "object"}
+_OPENINGS = {b"n": "null", b"t": "boolean", b"f": "boolean", b'"': "string", b"[": "array", b"{": "object"}
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, msgspec.Raw):
+        return _OPENINGS.get(bytes(value)[:1], "number")
+    return _TYPES.get(type(value), "number")

@@ -38,7 +38,10 @@ class RawPart:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One version of a day's files. `changed` is false when landing it found it there already."""
+    """One version of a day's files. `changed` is false when landing it found it there already.
+
+    `accepted` is true when somebody said that it may be loaded although it lacks most people of the version before.
+    """
 
     folder: Path
     content_hash: str
@@ -46,6 +49,7 @@ class Manifest:
     report_day: str
     parts: tuple[RawPart, ...]
     changed: bool = False
+    accepted: bool = False
 
 
 def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched, fetched_at: dt.datetime) -> Manifest:
@@ -56,7 +60,11 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
     """
     folder = root / report / scope / day.isoformat()
     parts = tuple(RawPart(part.sha256, part.size, part.lines, part.host, part.etag) for part in fetched.parts)
-    versions = _versions(folder)
+    try:
+        versions = _versions(folder)
+    except Quarantined:
+        versions = []
+        (folder / MANIFEST).replace(folder / f"{MANIFEST}.damaged")
     content_hash = _content_hash(parts)
     new = not versions or versions[-1]["content_hash"] != content_hash
     for part in fetched.parts:
@@ -74,16 +82,30 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
             "parts": [asdict(part) for part in parts],
         }
         durable.sync_folder(folder)
-        durable.write(folder / MANIFEST, json.dumps({"versions": [*versions, version]}, indent=1).encode())
         versions = [*versions, version]
+        _write(folder, versions)
     return _manifest(folder, versions[-1], changed=new)
 
 
-def read(root: Path, report: str, scope: str, day: dt.date) -> Manifest | None:
-    """The latest version of a day's files; None when none has landed."""
+def versions(root: Path, report: str, scope: str, day: dt.date) -> tuple[Manifest, ...]:
+    """Every version of a day's files that has landed, the latest last."""
     folder = root / report / scope / day.isoformat()
-    versions = _versions(folder)
-    return _manifest(folder, versions[-1]) if versions else None
+    return tuple(_manifest(folder, version) for version in _versions(folder))
+
+
+def days(root: Path, report: str) -> tuple[tuple[str, dt.date], ...]:
+    """Scope and day of everything that has landed for a report."""
+    found = ((file.parts[-3], file.parts[-2]) for file in sorted((root / report).glob(f"*/*/{MANIFEST}")))
+    return tuple((scope, dt.date.fromisoformat(day)) for scope, day in found)
+
+
+def accept(manifest: Manifest) -> None:
+    """Keeps the word of a person that this version may be loaded although it lacks most people of the one before."""
+    versions = _versions(manifest.folder)
+    for version in versions:
+        if version["content_hash"] == manifest.content_hash:
+            version["accepted"] = True
+    _write(manifest.folder, versions)
 
 
 @contextmanager
@@ -131,11 +153,35 @@ def _content_hash(parts: tuple[RawPart, ...]) -> str:
 
 def _versions(folder: Path) -> list[dict[str, Any]]:
     try:
-        return json.loads((folder / MANIFEST).read_bytes())["versions"]
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        versions = manifest["versions"]
+        intact = manifest.get("sha256") in (None, _sha256(versions))
     except FileNotFoundError:
         return []
+    except (ValueError, KeyError, TypeError, AttributeError):
+        intact = False
+    if not intact:
+        scope, day = folder.parts[-2:]
+        raise Quarantined(f"{scope} {day}: the manifest of its raw files is damaged. Load the day again from GitHub.")
+    return versions
+
+
+def _write(folder: Path, versions: list[dict[str, Any]]) -> None:
+    manifest = {"sha256": _sha256(versions), "versions": versions}
+    durable.write(folder / MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def _sha256(versions: list[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()
 
 
 def _manifest(folder: Path, version: dict[str, Any], *, changed: bool = False) -> Manifest:
-    parts = tuple(RawPart(**part) for part in version["parts"])
-    return Manifest(folder, version["content_hash"], version["fetched_at"], version["report_day"], parts, changed)
+    return Manifest(
+        folder,
+        version["content_hash"],
+        version["fetched_at"],
+        version["report_day"],
+        tuple(RawPart(**part) for part in version["parts"]),
+        changed,
+        version.get("accepted", False),
+    )

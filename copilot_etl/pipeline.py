@@ -27,9 +27,10 @@ from copilot_etl.errors import (
     WarehouseBusy,
 )
 from copilot_etl.github import GitHub, NotFound
+from copilot_etl.ledger import LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import Report, Scope
-from copilot_etl.warehouse import LedgerDay, Look, Warehouse
+from copilot_etl.warehouse import Warehouse
 
 _T = TypeVar("_T")
 

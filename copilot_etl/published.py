@@ -21,9 +21,10 @@ import duckdb
 from copilot_etl import __version__, durable
 from copilot_etl.dictionary import dictionary
 from copilot_etl.errors import ConfigError, CopilotEtlError
+from copilot_etl.ledger import OpsTable
 from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
-from copilot_etl.warehouse import OpsTable, Warehouse, comment_on, literal
+from copilot_etl.warehouse import Warehouse, comment_on, literal
 
 STORAGE_VERSION = "v1.4.0"
 """DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import hashlib
 import json
 import threading
 import zlib
@@ -48,7 +49,7 @@ class Normalised:
 
     `records` is the number of people; `duplicates` the exact repeats that were dropped; `owner_id` the id of the
     organization that the records name; `unknown_records` how many records have an unknown field, `unknown_fields` the
-    same by path.
+    same by path, and `unknown_types` the JSON types of its values.
     """
 
     report: str
@@ -60,6 +61,7 @@ class Normalised:
     owner_id: str | None
     unknown_records: int
     unknown_fields: Mapping[str, int]
+    unknown_types: Mapping[str, str]
     rows: Mapping[str, int]
 
     def path(self, lake: Path, table: str) -> Path:
@@ -112,6 +114,7 @@ def normalise(
             gate.owner_id,
             gate.unknown_records,
             dict(gate.unknown_fields),
+            {path: "|".join(sorted(names)) for path, names in gate.unknown_types.items()},
             unfolding.rows,
         )
         unfolding.publish(lake, summary)
@@ -128,7 +131,82 @@ def read(lake: Path, report: Report, *, scope: str, day: dt.date) -> Normalised 
             return None
     if len(set(footers)) != 1:
         return None
-    return Normalised(**{**json.loads(footers[0]), "day": day})
+    return Normalised(**{"unknown_types": {}, **json.loads(footers[0]), "day": day})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCount:
+    """How many of the `rows` that could have a field of GitHub's record have it, on one day."""
+
+    path: str
+    is_known: bool
+    json_type: str
+    filled: int
+    rows: int
+
+
+def fields(normalised: Normalised, *, report: Report, lake: Path) -> list[FieldCount]:
+    """Every field that the day's records could have, from the statistics of its Parquet files."""
+    found = [
+        FieldCount(path, False, normalised.unknown_types.get(path, ""), count, normalised.records)
+        for path, count in normalised.unknown_fields.items()
+    ]
+    for table in report.tables:
+        if rows := normalised.rows[table.name]:
+            filled = _filled(normalised.path(lake, table.name))
+            for column, path in _field_paths(report, table).items():
+                kind = next(each.kind for each in raw_columns(report, table) if each.name == column)
+                json_type = "array" if path in _members(report) else _JSON_TYPES[kind]
+                found.append(FieldCount(path, True, json_type, filled.get(column, 0), rows))
+    return found
+
+
+_JSON_TYPES: Mapping[Kind, str] = {
+    "id": "number",
+    "text": "string",
+    "key_text": "string",
+    "day": "string",
+    "flag": "boolean",
+    "count": "number",
+    "amount": "number",
+}
+
+
+def _filled(file: Path) -> dict[str, int]:
+    """How many values of each column are not null."""
+    metadata = pq.read_metadata(file)
+    counts: dict[str, int] = {}
+    for group in range(metadata.num_row_groups):
+        for index in range(metadata.num_columns):
+            column = metadata.row_group(group).column(index)
+            present = column.num_values - column.statistics.null_count
+            counts[column.path_in_schema] = counts.get(column.path_in_schema, 0) + present
+    return counts
+
+
+def _members(report: Report) -> list[str]:
+    return [source.member for table in report.tables for source in table.sources if source.many]
+
+
+def _field_paths(report: Report, table: Table) -> dict[str, str]:
+    """Column of a raw table to the path of its field in GitHub's record, for all that is not a key."""
+    if not table.sources:
+        own = {column.name: column.json_path for column in table.columns}
+        return {**own, **{f"{member}_count": member for member in _members(report)}}
+    if len(table.sources) > 1:  # several members in one table: which of them lacks a field cannot be told apart
+        return {column.name: f"{table.name}.{column.name}" for column in table.columns}
+    source = table.sources[0]
+    place = f"{source.member}[]" if source.many else source.member
+    return {column.name: f"{place}.{column.json_path}" for column in table.columns}
+
+
+def lake_hash(lake: Path, report: Report, *, scope: str, day: dt.date) -> str:
+    """SHA-256 over the hashes of a day's Parquet files, in the catalogue's order; raises FileNotFoundError."""
+    digests = []
+    for table in report.tables:
+        with _path(lake, table.name, scope, day).open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _path(lake: Path, table: str, scope: str, day: dt.date) -> Path:
@@ -405,10 +483,9 @@ def _unfold_query(report: Report, table: Table) -> str:
 
 
 def _unfold_record(report: Report, table: Table) -> str:
-    members = [source.member for each in report.tables for source in each.sources if source.many]
     values = [
         *(_value("stage", column) for column in table.columns),
-        *(f'len(stage."{member}")' for member in members),
+        *(f'len(stage."{member}")' for member in _members(report)),
         f'stage."{UNKNOWN}"',
     ]
     return _select(report, table, ["$scope", "stage.day", f"stage.{report.key.name}", *values], "stage")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,10 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from copilot_etl import ledger, records
 from copilot_etl.durable import settle
 from copilot_etl.errors import ConfigError, WarehouseBusy
+from copilot_etl.ledger import OPS_TABLES, Contents, LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import REPORTS, Report, raw_columns
 
@@ -26,73 +28,11 @@ SCHEMAS = ("raw", "ops")
 
 
 @dataclass(frozen=True, slots=True)
-class OpsTable:
-    """A table of our own notes: its meaning, its columns as (type, meaning) by name, and its primary key if any."""
+class Replaced:
+    """What replacing a day did: the ledger's row now, and fields of GitHub's that were never met before."""
 
-    description: str
-    columns: Mapping[str, tuple[str, str]]
-    key: str = ""
-
-
-OPS_TABLES: Mapping[str, OpsTable] = {
-    "report_days": OpsTable(
-        "State of every scope, report and day that was looked at.",
-        {
-            "scope": ("varchar", "Organization login, or `enterprise.SLUG`."),
-            "report": ("varchar", "GitHub's name of the report."),
-            "day": ("date", "UTC calendar day of the report."),
-            "state": (
-                "varchar",
-                "Result of the last look: loaded, loaded_empty, not_ready, no_report, failed or quarantined.",
-            ),
-            "rows": ("bigint", "People in the version that is loaded now; null: none is."),
-            "files": ("bigint", "Files of that version."),
-            "bytes": ("bigint", "Bytes of those files as received."),
-            "content_hash": ("varchar", "SHA-256 over the hashes of those files."),
-            "unknown_fields": ("bigint", "Records of that version with a field this project does not know."),
-            "owner_id": ("varchar", "Id of the organization that those records name; null: they name none."),
-            "attempts": ("bigint", "How often this day was looked at."),
-            "first_seen_at": ("timestamp", "First look, UTC."),
-            "last_seen_at": ("timestamp", "Last look, UTC."),
-            "loaded_at": ("timestamp", "When that version was loaded, UTC."),
-            "last_error": ("varchar", "What the last look that did not load said; null: it was fine."),
-        },
-        key="scope, report, day",
-    ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One look at a day, for the ledger."""
-
-    scope: str
-    report: str
-    day: dt.date
-    state: str
-    seen_at: dt.datetime
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerDay:
-    """One row of `ops.report_days`; times are UTC."""
-
-    scope: str
-    report: str
-    day: dt.date
-    state: str
-    rows: int | None
-    files: int | None
-    bytes: int | None
-    content_hash: str | None
-    unknown_fields: int | None
-    owner_id: str | None
-    attempts: int
-    first_seen_at: dt.datetime
-    last_seen_at: dt.datetime
-    loaded_at: dt.datetime | None
-    last_error: str | None
+    day: LedgerDay
+    new_fields: tuple[str, ...]
 
 
 class Warehouse:
@@ -174,11 +114,27 @@ class Warehouse:
     # -------------------------------------------------------------------------------------- days and ledger
 
     def replace_day(
-        self, normalised: Normalised, *, report: Report, lake: Path, files: int, size: int, seen_at: dt.datetime
-    ) -> None:
-        """Replaces every table's rows of this scope and day with the lake's, and its ledger row, in one transaction."""
+        self,
+        normalised: Normalised,
+        *,
+        report: Report,
+        lake: Path,
+        files: int,
+        size: int,
+        seen_at: dt.datetime,
+        received_at: dt.datetime | None = None,
+        is_replay: bool = False,
+    ) -> Replaced:
+        """Replaces every table's rows of this scope and day with the lake's, and its notes, in one transaction.
+
+        `received_at` is when the bytes came from GitHub (default: `seen_at`); `is_replay` says that it was not asked.
+        """
         scope, day = normalised.scope, normalised.day
+        state = "loaded" if normalised.records else "loaded_empty"
         with self.connect() as connection, _transaction(connection):
+            before = next(iter(ledger.read(connection, scope=scope, report=report.name, first=day, last=day)), None)
+            restated = before and before.loaded_at and before.content_hash != normalised.content_hash
+            old = Contents(connection, report, scope=scope, day=day, name="old_contents") if restated else None
             connection.execute("set preserve_insertion_order = false")  # a day's rows have no order; a quarter faster
             for table in report.tables:
                 connection.execute(f'delete from raw."{table.name}" where scope = ? and day = ?', [scope, day])
@@ -188,44 +144,41 @@ class Warehouse:
                         "select * from read_parquet(?, hive_partitioning = false)",
                         [str(normalised.path(lake, table.name))],
                     )
-            state = "loaded" if normalised.records else "loaded_empty"
-            _note(connection, Look(scope, report.name, day, state, seen_at))
-            connection.execute(
-                "update ops.report_days set rows = ?, files = ?, bytes = ?, content_hash = ?, unknown_fields = ?, "
-                "owner_id = ?, loaded_at = ? where scope = ? and report = ? and day = ?",
-                [
-                    normalised.records,
-                    files,
-                    size,
-                    normalised.content_hash,
-                    normalised.unknown_records,
-                    normalised.owner_id,
-                    seen_at,
-                    scope,
-                    report.name,
-                    day,
-                ],
+            received_at = received_at or seen_at
+            look_at = received_at if is_replay else seen_at
+            ledger.note(connection, Look(scope, report.name, day, state, look_at, is_replay=is_replay))
+            ledger.note_loaded(
+                connection,
+                normalised,
+                files=files,
+                size=size,
+                lake_hash=records.lake_hash(lake, report, scope=scope, day=day),
+                loaded_at=seen_at,
             )
+            if before and old:
+                new = Contents(connection, report, scope=scope, day=day, name="new_contents")
+                ledger.note_restatement(
+                    connection, before, old=old, new=new, new_hash=normalised.content_hash, seen_at=received_at
+                )
+            new_fields = ledger.note_fields(
+                connection, normalised, records.fields(normalised, report=report, lake=lake)
+            )
+            (now,) = ledger.read(connection, scope=scope, report=report.name, first=day, last=day)
+        return Replaced(now, new_fields)
 
     def note(self, looks: Sequence[Look]) -> None:
         """Puts looks that loaded nothing into the ledger; rows that are loaded stay."""
         if looks:
             with self.connect() as connection, _transaction(connection):
                 for look in looks:
-                    _note(connection, look)
+                    ledger.note(connection, look)
 
     def ledger(self, *, first: dt.date | None = None, last: dt.date | None = None) -> tuple[LedgerDay, ...]:
         """The rows of `ops.report_days` between two days (both included), by scope, report and day."""
         if not self.path.exists():
             return ()
         with self.connect() as connection:
-            rows = connection.execute(
-                f"select {', '.join(OPS_TABLES['report_days'].columns)} from ops.report_days "
-                "where day between coalesce(?, day) and coalesce(?, day) "
-                "order by scope, report, day",
-                [first, last],
-            ).fetchall()
-        return tuple(LedgerDay(*row) for row in rows)
+            return ledger.read(connection, first=first, last=last)
 
 
 # ----------------------------------------------------------------------------------------------- statements
@@ -286,35 +239,6 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("rollback")
         raise
     connection.execute("commit")
-
-
-def _note(connection: duckdb.DuckDBPyConnection, look: Look) -> None:
-    # "No report" for a day that is loaded is no news about its rows: the day stays loaded, the answer is kept.
-    connection.execute(
-        """
-        insert into ops.report_days
-            (scope, report, day, state, attempts, first_seen_at, last_seen_at, last_error)
-        values ($scope, $report, $day, $state, 1, $seen_at, $seen_at, $error)
-        on conflict (scope, report, day) do update set
-            state = case
-                when excluded.state not in ('not_ready', 'no_report') or report_days.loaded_at is null
-                    then excluded.state
-                when report_days.rows > 0 then 'loaded'
-                else 'loaded_empty'
-            end,
-            attempts = report_days.attempts + 1,
-            last_seen_at = excluded.last_seen_at,
-            last_error = excluded.last_error
-        """,
-        {
-            "scope": look.scope,
-            "report": look.report,
-            "day": look.day,
-            "state": look.state,
-            "seen_at": look.seen_at,
-            "error": look.error,
-        },
-    )
 
 
 def comment_on(connection: duckdb.DuckDBPyConnection, what: str, text: str | None) -> None:

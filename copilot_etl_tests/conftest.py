@@ -16,10 +16,11 @@ import tenacity
 from copilot_etl import pipeline
 from copilot_etl.download import Limits
 from copilot_etl.github import GitHub
+from copilot_etl.ledger import LedgerDay
 from copilot_etl.pipeline import Outcome, Store
 from copilot_etl.reports import USERS_1_DAY, Scope
 from copilot_etl.sandbox import Fault, Organization, Sandbox
-from copilot_etl.warehouse import LedgerDay, Warehouse
+from copilot_etl.warehouse import Warehouse
 
 TODAY = dt.date(2026, 11, 24)
 SMALL = (Organization("octo-org", "4242001", 12), Organization("octo-labs", "4242002", 8))

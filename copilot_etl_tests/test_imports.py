@@ -21,10 +21,11 @@ MAY_IMPORT = {
     "landing": {"errors", "durable", "github"},
     "models": {"reports", "errors"},
     "records": {"reports", "errors", "durable", "gate"},
-    "warehouse": {"reports", "errors", "durable", "records"},
+    "ledger": {"reports", "records"},
+    "warehouse": {"reports", "errors", "durable", "records", "ledger"},
     "dictionary": {"models"},
-    "published": {"reports", "errors", "durable", "models", "dictionary", "warehouse"},
-    "pipeline": {"reports", "errors", "github", "landing", "records", "warehouse"},
+    "published": {"reports", "errors", "durable", "models", "dictionary", "ledger", "warehouse"},
+    "pipeline": {"reports", "errors", "github", "landing", "records", "ledger", "warehouse"},
     "settings": {"reports", "errors"},
 }
 

@@ -96,15 +96,14 @@ def test_a_restated_day_is_a_new_version_beside_the_old_one(tmp_path: Path) -> N
 
     second = land(tmp_path, b"one\n", b"three\n")
 
-    latest = landing.read(tmp_path / "raw", "users-1-day", "acme", DAY)
+    *_, latest = landing.versions(tmp_path / "raw", "users-1-day", "acme", DAY)
     assert second.changed
-    assert latest is not None
     assert read(latest) == [b"one\n", b"three\n"]
     assert read(first) == [b"one\n", b"two\n"]
 
 
-def test_a_day_that_never_landed_is_none(tmp_path: Path) -> None:
-    assert landing.read(tmp_path / "raw", "users-1-day", "acme", DAY) is None
+def test_a_day_that_never_landed_has_no_versions(tmp_path: Path) -> None:
+    assert landing.versions(tmp_path / "raw", "users-1-day", "acme", DAY) == ()
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove", "swap"])

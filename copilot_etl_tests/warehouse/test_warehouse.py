@@ -17,8 +17,9 @@ import duckdb
 import pytest
 
 from copilot_etl.errors import ConfigError, WarehouseBusy
+from copilot_etl.ledger import Look
 from copilot_etl.reports import USERS_1_DAY, raw_columns
-from copilot_etl.warehouse import Look, Warehouse
+from copilot_etl.warehouse import Warehouse
 
 DAY = dt.date(2026, 11, 10)
 NOON = dt.datetime(2026, 11, 24, 12)
@@ -177,7 +178,8 @@ def test_four_writers_at_once_all_get_through(tmp_path: Path) -> None:
     code = f"""
         import datetime as dt, sys
         from pathlib import Path
-        from copilot_etl.warehouse import Look, Warehouse
+        from copilot_etl.ledger import Look
+        from copilot_etl.warehouse import Warehouse
         print("ready", flush=True)
         for number in range(5):
             Warehouse(Path({str(path)!r})).note(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import ipaddress
 import logging
 import os
 import re
@@ -23,16 +22,10 @@ import httpx
 import tenacity
 import zstandard
 
-from copilot_etl.errors import ConfigError, Quarantined, Unavailable, Unexpected
-
-# github.blog/changelog, 2026-05-20: the last one is where links point when the CDN is down. Any Azure customer can own
-# a name below blob.core.windows.net, so only the form in GitHub's own list is taken.
-GITHUB_HOSTS = (
-    "copilot-reports.github.com",
-    "copilot-reports-*.b01.azurefd.net",
-    "usagereports*.blob.core.windows.net",
-)
-GHE_HOST = "copilot-reports.*.ghe.com"
+from copilot_etl import connection
+from copilot_etl.errors import Quarantined, Unavailable, Unexpected
+from copilot_etl.hosts import Hosts
+from copilot_etl.waits import asked_wait, retry_after
 
 
 def _silence(record: logging.LogRecord) -> bool:
@@ -92,18 +85,8 @@ class Expired(Exception):
 class Downloads:
     """The client for signed links. It has no token, no default parameters, and follows no redirect."""
 
-    def __init__(
-        self,
-        *,
-        api_host: str,
-        extra_hosts: Sequence[str],
-        allow_loopback_http: bool,
-        limits: Limits,
-        user_agent: str,
-    ) -> None:
-        ghe = (GHE_HOST,) if api_host.endswith(".ghe.com") else ()
-        self._hosts = [_pattern(host) for host in (*GITHUB_HOSTS, *ghe, *extra_hosts)]
-        self._loopback = allow_loopback_http
+    def __init__(self, *, hosts: Hosts, limits: Limits, user_agent: str) -> None:
+        self._hosts = hosts
         self._limits = limits
         self._client = httpx.Client(
             headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
@@ -115,20 +98,18 @@ class Downloads:
     def close(self) -> None:
         self._client.close()
 
-    def fetch(self, links: Sequence[str], *, into: Path, where: str) -> tuple[Part, ...]:
+    def fetch(self, links: Sequence[str], *, into: Path, where: str, until: float) -> tuple[Part, ...]:
         """Downloads every link, up to four at once; on any failure nothing stays in the folder.
 
-        Raises ConfigError for a host that is not allowed (before any connection), Expired for a link that needs
-        renewal, Unavailable, Unexpected or Quarantined.
+        No file is begun again after `until` on the monotonic clock. Raises ConfigError for a host that is not allowed
+        (before any connection), Expired for a link that needs renewal, Unavailable, Unexpected or Quarantined.
         """
         # One file may be linked twice: the path names it, the query only signs it.
-        addresses = list(
-            {link.partition("?")[0]: (url, link) for link in links for url in [self._allowed(link)]}.values()
-        )
+        addresses = list({link.partition("?")[0]: (self._hosts.allowed(link, where), link) for link in links}.values())
         stop = threading.Event()
         pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="download")
         jobs = [
-            pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop)
+            pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop, until)
             for number, (url, link) in enumerate(addresses)
         ]
         try:
@@ -147,31 +128,15 @@ class Downloads:
             raise failure
         return tuple(job.result() for job in jobs)
 
-    def _allowed(self, link: str) -> httpx.URL:
-        """The parsed link; ConfigError, with the host alone, when it must not be followed."""
-        try:
-            url = httpx.URL(link)
-            host = url.host.lower().removesuffix(".")
-        except (httpx.InvalidURL, ValueError, UnicodeError):
-            raise Unexpected("GitHub's answer has a link that is no address.") from None
-        plain = re.fullmatch(r"[a-z0-9.-]+", host) is not None and not url.userinfo
-        if self._loopback and _is_loopback(host) and url.scheme in ("http", "https") and not url.userinfo:
-            return url
-        if url.scheme != "https" or url.port not in (None, 443):
-            raise ConfigError(f"A download link to {_shown(host)} is not plain https; not followed.")
-        if not plain or not any(pattern.fullmatch(host) for pattern in self._hosts):
-            raise ConfigError(f"Download host {_shown(host)} is not allowed (COPILOT_DOWNLOAD_HOSTS).")
-        return url
-
-    def _fetch(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event) -> Part:
+    def _fetch(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event, until: float) -> Part:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
-            stop=tenacity.stop_any(
-                tenacity.stop_after_attempt(self._limits.file_tries),
-                tenacity.stop_after_delay(self._limits.patience),
-                tenacity.stop_when_event_set(stop),
+            stop=lambda state: (
+                stop.is_set()
+                or state.attempt_number >= self._limits.file_tries
+                or time.monotonic() + asked_wait(state) > until
             ),
-            wait=self._limits.backoff,
+            wait=lambda state: asked_wait(state) or self._limits.backoff(state),
             sleep=tenacity.sleep_using_event(stop),
             reraise=True,
         )(self._once, url, link, path, where, stop)
@@ -179,29 +144,38 @@ class Downloads:
     def _once(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event) -> Part:
         # The signature covers the query as it was sent, so the request line is the link's own bytes.
         target = re.sub(r"#.*", "", re.sub(r"^[a-zA-Z]+://[^/?#]*", "", link)) or "/"
+        self._hosts.hold_public(url, where)
         try:
             with self._client.stream("GET", url, extensions={"target": target.encode("ascii")}) as response:
                 self._check_head(response, url.host, where)
                 return self._store(response, path, url.host, where, stop)
         except (httpx.TransportError, httpx.StreamError) as error:
-            raise Unavailable(f"{where}: download from {url.host} broke off ({type(error).__name__}).") from None
-        except UnicodeEncodeError:
-            raise Unexpected(f"{where}: a link has characters that cannot be in an address.") from None
+            raise connection.broken(
+                error, url, f"{where}: download from {url.host} broke off", "Try again later."
+            ) from None
+        except OSError as error:
+            # A write that finds the disk full names no file.
+            raise OSError(error.errno, error.strerror, error.filename or str(path.parent)) from None
 
     def _check_head(self, response: httpx.Response, host: str, where: str) -> None:
         status, headers = response.status_code, response.headers
         if status in (401, 403, 404, 410):
             raise Expired(str(status))
         if status in (408, 429) or status >= 500:
-            raise Unavailable(f"{where}: {host} is out of order ({status}). Try again later.")
+            raise Unavailable(
+                f"{where}: {host} is out of order ({status}). Try again later.",
+                retry_after=retry_after(response.headers),
+            )
         if status != 200:
             followed = "; redirects are not followed" if 300 <= status < 400 else ""
-            raise Unexpected(f"{where}: {host} answered with an unexpected status ({status}){followed}.")
+            raise Unexpected(
+                f"{where}: {host} answered with an unexpected status ({status}){followed}. Please report this."
+            )
         if headers.get("content-encoding", "identity").lower() != "identity":
-            raise Unexpected(f"{where}: {host} compresses although it was asked not to.")
+            raise Unexpected(f"{where}: {host} compresses although it was asked not to. Is a proxy in between?")
         if "content-length" not in headers and "chunked" not in headers.get("transfer-encoding", "").lower():
             # Without a marked end, a file that was cut short looks like a whole one.
-            raise Unavailable(f"{where}: {host} does not say where the file ends.")
+            raise Unavailable(f"{where}: {host} does not say where the file ends. Is a proxy in between?")
         if int(headers.get("content-length", 0)) > self._limits.file_bytes:
             raise self._too_large(where)
 
@@ -230,12 +204,14 @@ class Downloads:
             file.flush()
             os.fsync(file.fileno())
         if md5 and base64.b64encode(md5.digest()).decode() != promised:
-            raise Unavailable(f"{where}: the file from {host} does not match its Content-MD5.")
+            raise Unavailable(f"{where}: the file from {host} does not match its Content-MD5. Try again later.")
         lines += bool(last) and not last.endswith(b"\n")
         return Part(path, sha256.hexdigest(), size, lines, host, response.headers.get("etag"))
 
     def _too_large(self, where: str) -> Quarantined:
-        return Quarantined(f"{where}: a file is larger than {self._limits.file_bytes / 2**30:.0f} GiB. Not loaded.")
+        return Quarantined(
+            f"{where}: a file is larger than {self._limits.file_bytes / 2**30:.0f} GiB. Not loaded; please report this."
+        )
 
 
 class _Pace:
@@ -250,24 +226,10 @@ class _Pace:
         now = time.monotonic()
         if now - self._start > self._limits.file_seconds:
             raise Unavailable(
-                f"{self._where}: {self._host} took more than {self._limits.file_seconds:.0f} s for a file."
+                f"{self._where}: {self._host} took more than {self._limits.file_seconds:.0f} s for a file. "
+                "Try again later."
             )
         if now - self._mark > self._limits.slow_seconds:
             if size - self._marked < self._limits.slow_bytes_per_second * self._limits.slow_seconds:
-                raise Unavailable(f"{self._where}: {self._host} sends too slowly.")
+                raise Unavailable(f"{self._where}: {self._host} sends too slowly. Try again later.")
             self._mark, self._marked = now, size
-
-
-def _pattern(host: str) -> re.Pattern[str]:
-    return re.compile(re.escape(host).replace(r"\*", "[a-z0-9-]+"))
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _shown(host: str) -> str:
-    return re.sub(r"[^a-z0-9.:-]", "?", host)[:80] or "(none)"

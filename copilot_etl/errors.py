@@ -51,16 +51,13 @@ class Refused(CopilotEtlError):
 class Unavailable(CopilotEtlError):
     """Worth another try; `retry_after` is the server's own wait in seconds, when it named one.
 
-    Such a wait is the token's, not a day's, so the `whole_run` ends when it is too long to be waited for.
+    `whole_run` is true for a wait that is the token's, not a day's: the run ends when it is too long to be waited for.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, whole_run: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
-
-    @property
-    def whole_run(self) -> bool:
-        return self.retry_after is not None
+        self.whole_run = whole_run
 
 
 class Unexpected(CopilotEtlError):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import json
 import logging
+import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 import tenacity
 
-from copilot_etl import __version__
+from copilot_etl import __version__, connection
 from copilot_etl.download import Downloads, Expired, Limits, Part
 from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
+from copilot_etl.hosts import Hosts
 from copilot_etl.reports import Report, Scope
+from copilot_etl.waits import answered_at, asked_wait, retry_after
 
 API_VERSION = "2026-03-10"
 USER_AGENT = f"copilot_etl/{__version__}"
@@ -39,13 +41,19 @@ class Fetched:
     requests: int
 
 
+class _NoLinks(Unavailable):
+    """A report without the documented list of links; its text names the keys that are there, and no value."""
+
+
 @dataclass(slots=True)
 class _Tries:
-    """The API requests that one scope's day may still cost, and how often a limit was met."""
+    """The API requests that one scope's day may still cost, until when (monotonic), and how often a limit was met."""
 
     left: int
+    until: float
     made: int = 0
     limited: int = 0
+    without_links: int = 0
 
 
 class GitHub:
@@ -70,6 +78,8 @@ class GitHub:
         self._url = httpx.URL(api_url)
         headers = {
             "Accept": "application/vnd.github+json",
+            # What is not compressed cannot grow beyond its cap in one piece.
+            "Accept-Encoding": "identity",
             "X-GitHub-Api-Version": API_VERSION,
             "User-Agent": USER_AGENT,
         }
@@ -77,13 +87,11 @@ class GitHub:
             headers["Authorization"] = f"Bearer {token}"
         self._client = httpx.Client(headers=headers, timeout=self._limits.timeouts, follow_redirects=False)
         self._downloads = Downloads(
-            api_host=self._url.host,
-            extra_hosts=download_hosts,
-            allow_loopback_http=allow_loopback_http,
+            hosts=Hosts(api_host=self._url.host, extra=download_hosts, loopback=allow_loopback_http),
             limits=self._limits,
             user_agent=USER_AGENT,
         )
-        self._warned = False
+        self._told: set[str] = set()
 
     def __enter__(self) -> GitHub:
         return self
@@ -97,7 +105,7 @@ class GitHub:
 
         Raises NotReady (NotFound for a 404), Refused, Unavailable once the tries are used up, or Unexpected.
         """
-        return self._links(report, scope, day, _Tries(self._limits.api_tries))
+        return self._links(report, scope, day, self._tries())
 
     def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path) -> Fetched:
         """Asks for the links and downloads every file into a folder: all of them, or nothing stays there.
@@ -105,13 +113,13 @@ class GitHub:
         Links that expire are asked for anew, never used again. Raises like `links`, and ConfigError for a link to
         a host that is not allowed.
         """
-        tries = _Tries(self._limits.api_tries)
+        tries = self._tries()
         where = f"{scope.key} {day}"
         stale: Expired | None = None
         for _ in range(self._limits.link_rounds):
             links = self._links(report, scope, day, tries)
             try:
-                return Fetched(day, self._downloads.fetch(links, into=into, where=where), tries.made)
+                return Fetched(day, self._downloads.fetch(links, into=into, where=where, until=tries.until), tries.made)
             except Expired as error:
                 stale = error
                 if not tries.left:
@@ -119,6 +127,9 @@ class GitHub:
         raise Unavailable(f"{where}: GitHub's file host keeps refusing fresh links ({stale}). Try again later.")
 
     # ---------------------------------------------------------------------------------------- asking
+
+    def _tries(self) -> _Tries:
+        return _Tries(self._limits.api_tries, time.monotonic() + self._limits.patience)
 
     def _links(self, report: Report, scope: Scope, day: dt.date, tries: _Tries) -> tuple[str, ...]:
         url = self._url.copy_with(
@@ -129,14 +140,19 @@ class GitHub:
         def ask() -> tuple[str, ...]:
             tries.left -= 1
             tries.made += 1
-            return self._ask(url, scope, day, tries)
+            try:
+                return self._ask(url, scope, day, tries)
+            except _NoLinks as error:
+                # Once may be a hiccup; twice is another contract, which no third question changes back.
+                tries.without_links += 1
+                if tries.without_links > 1:
+                    raise Unexpected(str(error)) from None
+                raise
 
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
-            stop=lambda state: (
-                tries.left <= 0 or (state.seconds_since_start or 0.0) + _asked_wait(state) > self._limits.patience
-            ),
-            wait=lambda state: _asked_wait(state) or self._limits.backoff(state),
+            stop=lambda state: tries.left <= 0 or time.monotonic() + asked_wait(state) > tries.until,
+            wait=lambda state: asked_wait(state) or self._limits.backoff(state),
             sleep=self._sleep,
             reraise=True,
         )(ask)
@@ -149,10 +165,16 @@ class GitHub:
                 break
             url = self._redirected(url, response, where)
         else:
-            raise Unexpected(f"{where}: GitHub redirects in a circle.")
-        self._announced_end(response)
+            raise Unexpected(f"{where}: GitHub redirects in a circle. Check GITHUB_API_URL.")
+        if "sunset" in response.headers or "deprecation" in response.headers:
+            self._tell_once(f"GitHub announces the end of API version {API_VERSION}; update copilot_etl.")
         if response.status_code == 200:
-            return _parse(body, day, where)
+            if response.headers.get("content-encoding", "identity").lower() != "identity":
+                raise Unexpected(f"{where}: {url.host} compresses although it was asked not to. Is a proxy in between?")
+            answer = _parse(body, day, where)
+            if unknown := answer.keys() - {"download_links", "report_day"}:
+                self._tell_once(f"GitHub's answers have keys that this version does not know: {_names(unknown)}.")
+            return tuple(answer["download_links"])
         raise _error(response, body, self._url.host, scope, where, tries)
 
     def _get(self, url: httpx.URL, where: str) -> tuple[httpx.Response, bytes]:
@@ -161,50 +183,71 @@ class GitHub:
         body = b""
         try:
             with self._client.stream("GET", url) as response:
-                for block in response.iter_bytes():
+                for block in response.iter_raw():
                     body += block
                     if len(body) > self._limits.api_bytes:
-                        raise Unexpected(f"{where}: GitHub's answer is larger than {self._limits.api_bytes} bytes.")
+                        raise Unexpected(
+                            f"{where}: GitHub's answer is larger than {self._limits.api_bytes} bytes. "
+                            "Is something else at GITHUB_API_URL?"
+                        )
                     if time.monotonic() > deadline:
-                        raise Unavailable(f"{where}: GitHub took more than {self._limits.api_seconds:.0f} s to answer.")
-        except (httpx.TransportError, httpx.DecodingError, httpx.StreamError) as error:
-            # Their texts may hold the address, and their chain holds the request with its headers.
-            raise Unavailable(f"{where}: no answer from {url.host} ({type(error).__name__}).") from None
+                        raise Unavailable(
+                            f"{where}: GitHub took more than {self._limits.api_seconds:.0f} s to answer. "
+                            "Try again later."
+                        )
+        except (httpx.TransportError, httpx.StreamError) as error:
+            raise connection.broken(
+                error,
+                url,
+                f"{where}: no answer from {url.host}",
+                "Check GITHUB_API_URL and the network, or try again later.",
+            ) from None
         return response, body
 
     def _redirected(self, url: httpx.URL, response: httpx.Response, where: str) -> httpx.URL:
         try:
             target = url.join(response.headers["location"])
         except (httpx.InvalidURL, ValueError):
-            raise Unexpected(f"{where}: GitHub redirects to something that is no address.") from None
+            raise Unexpected(
+                f"{where}: GitHub redirects to something that is no address. Check GITHUB_API_URL."
+            ) from None
         if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port) or target.userinfo:
             raise Unexpected(f"{where}: GitHub redirects to another host; not followed. Check GITHUB_API_URL.")
-        return target
+        return target if target.query else target.copy_with(query=url.query)
 
-    def _announced_end(self, response: httpx.Response) -> None:
-        if not self._warned and ("sunset" in response.headers or "deprecation" in response.headers):
-            self._warned = True
-            log.warning("GitHub announces the end of API version %s; update copilot_etl.", API_VERSION)
+    def _tell_once(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            log.warning(text)
 
 
-def _parse(body: bytes, day: dt.date, where: str) -> tuple[str, ...]:
-    """The links in a 200 answer; the ways in which GitHub says "no report (yet)" with a 200 are NotReady."""
+def _parse(body: bytes, day: dt.date, where: str) -> dict[str, Any]:
+    """A 200 answer that has links; the ways in which GitHub says "no report (yet)" with a 200 are NotReady."""
+    no_report = f"{where}: GitHub answered something that is not a report. Is a proxy or a sign-in page in between?"
     try:
         answer: Any = json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
-        raise Unavailable(f"{where}: GitHub answered something that is not a report.") from None
+        raise Unavailable(no_report) from None
     if answer is None or isinstance(answer, str):
         raise NotReady(f"{where}: no report (yet).")
     if not isinstance(answer, dict):
-        raise Unavailable(f"{where}: GitHub answered something that is not a report.")
+        raise Unavailable(no_report)
     links = answer.get("download_links")
     if not isinstance(links, list) or not all(isinstance(link, str) for link in links):
-        raise Unavailable(f"{where}: GitHub's answer has no list of links in download_links; its contract changed.")
+        raise _NoLinks(
+            f"{where}: GitHub's answer has no list of links (its keys: {_names(answer.keys())}). "
+            "The contract changed: update copilot_etl."
+        )
     if not links:
         raise NotReady(f"{where}: no report (yet), the list of links is empty.")
     if answer.get("report_day") != day.isoformat():
-        raise Unavailable(f"{where}: GitHub answered with the report of another day.")
-    return tuple(links)
+        raise Unavailable(f"{where}: GitHub answered with the report of another day. Try again later.")
+    return answer
+
+
+def _names(keys: Iterable[str]) -> str:
+    """Keys of GitHub's answer as they may be shown."""
+    return re.sub(r"[^\w.,-]", "?", ",".join(sorted(keys)))[:40]
 
 
 def _error(
@@ -233,8 +276,10 @@ def _error(
     if status == 422:
         return Unexpected(f"{where}: GitHub rejected the request (422). Please report this.")
     if status in (408, 500, 502, 503, 504) or status >= 520:
-        return Unavailable(f"{where}: GitHub is out of order ({status}). Try again later.")
-    return Unexpected(f"{where}: GitHub answered with an unexpected status ({status}).")
+        return Unavailable(
+            f"{where}: GitHub is out of order ({status}). Try again later.", retry_after=retry_after(response.headers)
+        )
+    return Unexpected(f"{where}: GitHub answered with an unexpected status ({status}). Check GITHUB_API_URL.")
 
 
 def _forbidden(response: httpx.Response, text: str, name: str) -> Refused:
@@ -265,31 +310,15 @@ def _is_limit(response: httpx.Response, text: str) -> bool:
 def _limited(response: httpx.Response, where: str, tries: _Tries) -> Unavailable:
     """The wait is taken from the answer's own clock, since ours may be wrong."""
     tries.limited += 1
-    now = _http_date(response.headers.get("date")) or dt.datetime.now(dt.UTC)
-    after = response.headers.get("retry-after", "").strip()
-    reset = response.headers.get("x-ratelimit-reset", "").strip()
-    if after.isdigit():
-        wait = float(after)
-    elif at := _http_date(after):
-        wait = (at - now).total_seconds()
-    elif response.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
-        wait = float(reset) - now.timestamp() + 1
-    else:  # docs.github.com, rate limits: at least a minute, then exponentially
+    headers, now = response.headers, answered_at(response.headers)
+    reset = headers.get("x-ratelimit-reset", "").strip()
+    wait = retry_after(headers)
+    if wait is None and headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
+        wait = float(reset[:12]) - now.timestamp() + 1
+    if wait is None:  # docs.github.com, rate limits: at least a minute, then exponentially
         wait = 60.0 * 2 ** (tries.limited - 1)
     wait = max(wait, 1.0)
-    until = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=min(wait, 10**8))).strftime("%Y-%m-%d %H:%M UTC")
-    return Unavailable(f"{where}: GitHub's rate limit is reached until {until}. Run again after it.", retry_after=wait)
-
-
-def _http_date(text: str | None) -> dt.datetime | None:
-    try:
-        found = email.utils.parsedate_to_datetime(text or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
-
-
-def _asked_wait(state: tenacity.RetryCallState) -> float:
-    """The wait in seconds that the server asked for in the failed attempt; 0 when it named none."""
-    error = state.outcome.exception() if state.outcome else None
-    return (error.retry_after or 0.0) if isinstance(error, Unavailable) else 0.0
+    until = (now + dt.timedelta(seconds=min(wait, 10**8))).strftime("%Y-%m-%d %H:%M UTC")
+    return Unavailable(
+        f"{where}: GitHub's rate limit is reached until {until}. Run again after it.", retry_after=wait, whole_run=True
+    )

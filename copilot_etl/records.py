@@ -342,9 +342,7 @@ def _duplicates(report: Report, parts: Sequence[Opener], repeated: set[int], *, 
 
 
 def _quarantined(scope: str, day: dt.date, where: str, reason: str) -> Quarantined:
-    return Quarantined(
-        f"{scope} {day}: {where}: {reason}. Not loaded; the bytes are kept, what was loaded before stays."
-    )
+    return Quarantined(f"{scope} {day}: {where}: {reason}. Not loaded; the bytes are kept.")
 
 
 # ---------------------------------------------------------------------------------------------- pieces

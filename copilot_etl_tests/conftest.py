@@ -29,13 +29,17 @@ QUICK = Limits(read_seconds=2.0, api_seconds=4.0, file_seconds=4.0, backoff=tena
 
 @dataclass
 class Line:
-    """The pipeline from a fake GitHub to a DuckDB file; `waits` are the seconds it wanted to sleep."""
+    """The pipeline from a fake GitHub to a DuckDB file.
+
+    `waits` are the seconds it wanted to sleep, `changes` what its client is told otherwise than by the sandbox.
+    """
 
     github: Sandbox
     store: Store
     limits: Limits = QUICK
     now: dt.datetime = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
     waits: list[float] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -49,7 +53,7 @@ class Line:
             "limits": self.limits,
             "sleep": self.waits.append,
         }
-        return GitHub(**{**values, **changes})
+        return GitHub(**{**values, **self.changes, **changes})
 
     def load(self, *days: dt.date, scopes: Sequence[str] = ("octo-org",), accept_shrink: bool = False) -> list[Outcome]:
         with self.client() as github:

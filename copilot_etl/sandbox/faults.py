@@ -95,6 +95,12 @@ def _set(name: str) -> Callable[..., bytes]:
     return _edit_first(lambda record, args: record.update({name: args["value"]}))
 
 
+def _set_in_all(content: bytes, args: Mapping[str, Any]) -> bytes:
+    """The given fields in every record."""
+    records = [{**json.loads(line), **args["fields"]} for line in content.splitlines()]
+    return b"".join(json.dumps(record).encode() + b"\n" for record in records)
+
+
 CONTENT: Mapping[str, Callable[[bytes, Mapping[str, Any]], bytes]] = {
     "half_last_line": lambda content, args: content[: -len(content.splitlines()[-1]) // 2 - 1],
     "malformed_line": _append(b'{"day": '),
@@ -107,6 +113,8 @@ CONTENT: Mapping[str, Callable[[bytes, Mapping[str, Any]], bytes]] = {
     "raw_value": _raw_value,
     "set_day": _set("day"),
     "set_login": _set("user_login"),
+    "set_org": _set("organization_id"),
+    "set_in_all": _set_in_all,
     "missing_id": _edit_first(lambda record, args: record.pop("user_id")),
     "new_field": _edit_first(lambda record, args: record.update(args.get("fields", {"new_field": {"a": [1]}}))),
     "new_nested_field": _edit_first(lambda record, args: [e.update(new=1) for e in record["totals_by_feature"]]),
@@ -119,6 +127,12 @@ CONTENT: Mapping[str, Callable[[bytes, Mapping[str, Any]], bytes]] = {
     "no_final_newline": lambda content, args: content.rstrip(b"\n"),
     "json_array": lambda content, args: b"[" + b",\n".join(content.splitlines()) + b"]",
     "gzip_content": lambda content, args: gzip.compress(content),
+    "damaged_gzip": lambda content, args: gzip.compress(content)[:-20],
+    "gzip_bomb": lambda content, args: gzip.compress(
+        str(args.get("of", "\n")).encode() * 2**20 * int(args.get("mebibytes", 512)), 1
+    ),
+    "lost_tail": lambda content, args: b"".join(content.splitlines(keepends=True)[: -int(args.get("lines", 1))]),
+    "replaced": lambda content, args: args["content"],
     "drop_rows": lambda content, args: b"".join(content.splitlines(keepends=True)[:: int(args.get("keep_every", 2))]),
     "empty": lambda content, args: b"",
 }

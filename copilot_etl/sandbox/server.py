@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import email.utils
+import gzip
 import hashlib
 import hmac
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -55,6 +57,7 @@ class Sandbox:
 
     `today` is its calendar day (UTC): later days are not there, yesterday may be late, and a day is restated until
     it is three days old. `link_ttl` is how many seconds a signed link lives, `skew` how many its clock is ahead.
+    `tls` is a certificate and its key: all of it is https then.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Sandbox:
         late: bool = True,
         restatements: bool = True,
         skew: float = 0.0,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self.world = World(seed, organizations)
         self.today = today or dt.datetime.now(dt.UTC).date()
@@ -82,6 +86,7 @@ class Sandbox:
         self._late = late
         self._restatements = restatements
         self._skew = skew
+        self._tls = tls
         self._plan = Plan(faults)
         self._key = hashlib.sha256(f"key {seed}".encode()).digest()
         self._published: dict[tuple[str, str], Sequence[bytes | Path] | None] = {}
@@ -99,6 +104,10 @@ class Sandbox:
         for side, port in zip(("api", "blob", "trap"), (*self._ports, 0), strict=True):
             handler = {"api": _Api, "blob": _Blob, "trap": _Trap}[side]
             server = _Server(("127.0.0.1", port), handler, sandbox=self)
+            if self._tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(*self._tls)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
             self._servers.append(server)
             threading.Thread(target=server.serve_forever, args=(0.05,), name=f"sandbox-{side}", daemon=True).start()
         return self
@@ -123,7 +132,7 @@ class Sandbox:
         return self._url(2)
 
     def _url(self, number: int) -> str:
-        return f"http://127.0.0.1:{self._servers[number].server_address[1]}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._servers[number].server_address[1]}"
 
     def env(self) -> dict[str, str]:
         """The environment variables that point copilot_etl here."""
@@ -187,8 +196,9 @@ class Sandbox:
         query = {"sv": "2025-05-05", "se": expires, "sr": "b", "sp": "r", "sig": base64.b64encode(digest).decode()}
         return "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
 
-    def _links(self, scope: str, day: str, parts: Sequence[bytes | Path]) -> list[str]:
-        expires = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.link_ttl)).isoformat(timespec="milliseconds")
+    def _links(self, scope: str, day: str, parts: Sequence[bytes | Path], *, seconds: float | None = None) -> list[str]:
+        lives = dt.timedelta(seconds=self.link_ttl if seconds is None else seconds)
+        expires = (dt.datetime.now(dt.UTC) + lives).isoformat(timespec="milliseconds")
         version = hashlib.sha256(
             b"".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
         ).hexdigest()[:12]
@@ -197,7 +207,7 @@ class Sandbox:
             path = f"/users-1-day-report/blue/v0/{scope}/{day}/{version}/part-{number:05}.json"
             with self._lock:
                 self._contents[scope, day, version, number] = part
-                while len(self._contents) > 64:
+                while len(self._contents) > max(64, len(parts)):
                     self._contents.popitem(last=False)
             links.append(f"{self.blob_url}{path}?{self._sign(path, expires)}")
         return links
@@ -376,7 +386,7 @@ class _Api(_Handler):
     def play(self, fault: Fault, sandbox: Sandbox, parts: Sequence[bytes | Path] | None) -> bool:
         """Plays one fault; False when it only changes nothing of the answer."""
         args = fault.args
-        links = sandbox._links(self.scope, self.day, parts) if parts else []
+        links = sandbox._links(self.scope, self.day, parts, seconds=args.get("links_live")) if parts else []
         body: dict[str, Any] = {"download_links": links, "report_day": self.day}
         refusals = {
             "bad_token": (401, "Bad credentials"),
@@ -394,18 +404,26 @@ class _Api(_Handler):
             "links_bad_type": {**body, "download_links": [{"href": link} for link in links]},
             "wrong_report_day": {**body, "report_day": "2026-01-01"},
             "extra_fields": {**body, "generated_at": "2026-11-24T03:00:00Z", "more": [1]},
+            "links": {**body, "download_links": args.get("links", [])},
             "dup_link": {**body, "download_links": [*links, *links]},
             "foreign_link": {**body, "download_links": [f"https://{args.get('host', 'evil.test')}/x?sig=SECRET"]},
             "trap_link": {**body, "download_links": [f"{sandbox.trap_url}/x?sig=SECRET"]},
             "scheme_link": {**body, "download_links": [f"{args.get('scheme', 'file')}:///etc/passwd?sig=SECRET"]},
+            "links_expired": body,
             "body_null": None,
+            "body_array": [body],
             "body_empty_string": "",
             "body_string": "No report available for this day",
         }
         if fault.kind in refusals:
             self.refuse(*refusals[fault.kind])
         elif fault.kind in answers:
-            self.envelope(answers[fault.kind])
+            self.envelope(answers[fault.kind], headers=args.get("headers"))
+        elif fault.kind == "headers":
+            self.envelope(body, headers=args["headers"])
+        elif fault.kind == "gzip_bomb":
+            bomb = gzip.compress(b" " * 2**20 * int(args.get("mebibytes", 256)), 1)
+            self.send(200, bomb, {"Content-Encoding": "gzip"})
         elif fault.kind == "sso":
             self.refuse(403, "Resource protected by SSO", {"X-GitHub-SSO": "required; url=https://example.test/sso"})
         elif fault.kind in ("rate_primary", "rate_secondary"):
@@ -447,7 +465,7 @@ class _Api(_Handler):
 
     def redirect(self, fault: Fault, sandbox: Sandbox) -> None:
         to = fault.args.get("to", "same")
-        where = {"same": self.path, "loop": self.path, "trap": f"{sandbox.trap_url}/orgs"}[to]
+        where = {"same": self.path, "loop": self.path, "trap": f"{sandbox.trap_url}/orgs"}.get(to, to)
         self.send(fault.args.get("status", 301), b"", {"Location": where})
 
     def refuse(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -531,7 +549,9 @@ class _Blob(_Handler):
         if fault.kind in refusals:
             self.fail(*refusals[fault.kind])
         elif fault.kind == "status":
-            self.send(fault.args["code"], b"", fault.args.get("headers", {}))
+            self.send(fault.args["code"], str(fault.args.get("body", "")).encode(), fault.args.get("headers", {}))
+        elif fault.kind == "headers":
+            self.send(200, body, fault.args["headers"])
         elif fault.kind == "bad_md5":
             self.send(200, body, {**headers, "Content-MD5": base64.b64encode(b"0" * 16).decode()})
         elif fault.kind == "gzip":

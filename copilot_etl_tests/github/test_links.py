@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from copilot_etl.errors import ConfigError, CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
+from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
 from copilot_etl.github import NotFound
 from copilot_etl.reports import USERS_1_DAY, Scope
 from copilot_etl.sandbox import Fault
@@ -116,9 +116,7 @@ def test_a_broken_answer_is_asked_for_again(line: Callable[..., Line], kind: str
     assert len(made.asked()) == 2
 
 
-@pytest.mark.parametrize(
-    "kind", ["garbled", "html", "links_missing", "links_null", "links_bad_type", "wrong_report_day"]
-)
+@pytest.mark.parametrize("kind", ["garbled", "html", "wrong_report_day"])
 def test_six_tries_are_enough(line: Callable[..., Line], kind: str) -> None:
     made = line(Fault(kind, times=None))
 
@@ -129,13 +127,24 @@ def test_six_tries_are_enough(line: Callable[..., Line], kind: str) -> None:
     assert len(made.asked()) == 6
 
 
+@pytest.mark.parametrize("kind", ["links_missing", "links_null", "links_bad_type"])
+def test_another_contract_is_asked_twice(line: Callable[..., Line], kind: str) -> None:
+    made = line(Fault(kind, times=None))
+
+    error = failure(made)
+
+    assert isinstance(error, Unexpected)
+    assert "has no list of links (its keys: " in str(error)
+    assert len(made.asked()) == 2
+
+
 def test_a_link_that_is_no_web_address_is_not_followed(line: Callable[..., Line]) -> None:
     made = line(Fault("scheme_link"))
 
-    with made.client() as github, pytest.raises(ConfigError) as caught:
+    with made.client() as github, pytest.raises(Unexpected) as caught:
         github.fetch(USERS_1_DAY, ORG, DAY, into=made.store.root)
 
-    assert "not plain https" in str(caught.value)
+    assert "a link that is no web address" in str(caught.value)
     assert "SECRET" not in str(caught.value)
 
 
@@ -229,7 +238,10 @@ def test_nobody_listening_is_said_in_one_line(line: Callable[..., Line]) -> None
 
     error = failure(made, api_url="http://127.0.0.1:9")
 
-    assert str(error) == "octo-org 2026-11-10: no answer from 127.0.0.1 (ConnectError)."
+    assert str(error) == (
+        "octo-org 2026-11-10: no answer from 127.0.0.1 (ConnectError). "
+        "Check GITHUB_API_URL and the network, or try again later."
+    )
 
 
 def test_behind_a_gateway_no_token_is_sent(line: Callable[..., Line]) -> None:

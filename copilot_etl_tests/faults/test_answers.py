@@ -1,0 +1,495 @@
+"""What GitHub's API may answer, or not answer, to the question for a day's links."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from copilot_etl_tests.faults.case import DAY, NEXT, YOUNG, Case, always, once
+from copilot_etl_tests.faults.conftest import Play
+
+BOTH = ("octo-labs", "octo-org")
+AT = "octo-org 2026-11-10"
+TRIES = (6 * (200,), ())
+NO_REPORT = f"{AT}: GitHub answered something that is not a report. Is a proxy or a sign-in page in between?"
+NO_LINKS = "The contract changed: update copilot_etl."
+
+
+def failed(name: str, *faults: object, **changes: object) -> Case:
+    """A fault after which the earlier version stays and the day is asked for again another time."""
+    return Case(name, faults, **{"rows": "earlier", "state": "failed", "exit_code": 1, "fetched": (), **changes})  # type: ignore[arg-type]
+
+
+def refused(name: str, *faults: object, **changes: object) -> Case:
+    """A fault that asking again cannot mend: one question."""
+    return failed(name, *faults, **{"exit_code": 3, **changes})
+
+
+def tried(name: str, kind: str, status: int, line: str, **options: object) -> Iterator[Case]:
+    """A fault that passes, once met twice and once met for ever: six questions are enough."""
+    yield Case(f"{name}, twice", [once(kind, times=2, **options)], asked=(status, status, 200))
+    yield failed(f"{name}, for ever", *always(kind, **options), asked=6 * (status,), line=f"failed: {line}")
+
+
+CASES = [
+    # a token that is refused
+    refused(
+        "a dead token ends a month of two organizations at its first question",
+        *always("bad_token"),
+        scopes=BOTH,
+        days=30,
+        asked=(401,),
+        line="failed: octo-labs 2026-11-10: 127.0.0.1 refused the token (401). "
+        "Check GITHUB_TOKEN: expired, revoked or for another host. (+59 not asked for)",
+    ),
+    Case(
+        "a token that dies on the way keeps the days before it",
+        [once("bad_token", skip=1, times=None)],
+        days=3,
+        also={("octo-org", NEXT): "failed"},
+        exit_code=3,
+        asked=(200, 401),
+        line="failed: octo-org 2026-11-11: 127.0.0.1 refused the token (401). "
+        "Check GITHUB_TOKEN: expired, revoked or for another host. (+1 not asked for)",
+    ),
+    # an organization that is refused
+    *(
+        refused(
+            name,
+            once(kind, scope="octo-org", times=None, **options),
+            scopes=("octo-org", "octo-labs"),
+            days=2,
+            also={("octo-labs", DAY): "loaded", ("octo-labs", NEXT): "loaded", ("octo-org", NEXT): "failed"},
+            asked=(status, 200, 200),
+            fetched=(200, 200),
+            line=f"failed: {line} (+1 not asked for)",
+        )
+        for name, kind, options, status, line in (
+            (
+                "metrics that are switched off keep out one organization",
+                "policy_off",
+                {},
+                403,
+                f"{AT}: Copilot usage metrics are switched off for octo-org (403). "
+                "An owner must enable the policy 'Copilot usage metrics'.",
+            ),
+            (
+                "a token without the role is refused by one organization",
+                "no_role",
+                {},
+                403,
+                f"{AT}: The token may not read metrics of octo-org (403): needs an owner or "
+                "'View organization Copilot metrics'.",
+            ),
+            (
+                "an app without the permission is refused by one organization",
+                "forbidden",
+                {},
+                403,
+                f"{AT}: The token may not read metrics of octo-org (403): needs the permission "
+                "'Organization Copilot metrics: read'.",
+            ),
+            (
+                "a token without single sign-on is refused without the address to sign in",
+                "sso",
+                {},
+                403,
+                f"{AT}: The token is not authorized for single sign-on of octo-org (403). Authorize it in its settings.",
+            ),
+            (
+                "a refusal in new words is still a refusal",
+                "status",
+                {"code": 403, "body": "something new"},
+                403,
+                f"{AT}: GitHub forbids reading metrics of octo-org (403). Check the token's permissions and the policy.",
+            ),
+        )
+    ),
+    refused(
+        "an unknown organization is asked for once",
+        scopes=("no-such-org", "octo-org"),
+        days=2,
+        rows="served",
+        state="loaded",
+        earlier=False,
+        also={("octo-org", NEXT): "loaded", ("no-such-org", DAY): "failed", ("no-such-org", NEXT): "failed"},
+        asked=(404, 200, 200),
+        fetched=(200, 200),
+        line="failed: no-such-org 2026-11-10: Unknown org 'no-such-org', or the token cannot see it (404). "
+        "Check its name. (+1 not asked for)",
+    ),
+    refused(
+        "an organization that is shown no longer keeps what is loaded",
+        *always("not_found"),
+        days=2,
+        asked=(404,),
+        line="failed: octo-org 2026-11-10: No longer shown: org 'octo-org' (404), whose 2026-11-10 is loaded. "
+        "Was it renamed, or the token's access taken away? (+1 not asked for)",
+    ),
+    # limits
+    *(
+        Case(
+            f"a primary limit told with {status} is waited for until its end and a second more",
+            [once("rate_primary", status=status, wait=90)],
+            asked=(status, 200),
+            waits=(91,),
+        )
+        for status in (403, 429)
+    ),
+    *(
+        Case(
+            f"a primary limit is waited for by GitHub's clock when ours is {words}",
+            [once("rate_primary", wait=90)],
+            sandbox={"skew": skew},
+            asked=(403, 200),
+            waits=(91,),
+        )
+        for words, skew in (("an hour behind", 3600.0), ("an hour ahead", -3600.0))
+    ),
+    failed(
+        "a primary limit beyond a quarter of an hour ends the run and says until when",
+        *always("rate_primary", wait=1000),
+        scopes=BOTH,
+        days=2,
+        asked=(403,),
+        line="failed: octo-labs 2026-11-10: GitHub's rate limit is reached until … UTC. Run again after it. "
+        "(+3 not asked for)",
+    ),
+    *(
+        Case(
+            f"a secondary limit told {words} is waited for",
+            [once("rate_secondary", wait=90, told=told)],
+            asked=(403, 200),
+            waits=(90,),
+        )
+        for words, told in (("in seconds", "seconds"), ("as a date", "date"))
+    ),
+    Case(
+        "a secondary limit without a time is waited for a minute, then two, then four",
+        [once("rate_secondary", times=3, told=None)],
+        asked=(403, 403, 403, 200),
+        waits=(60, 120, 240),
+    ),
+    failed(
+        "a limit again and again is given up",
+        *always("rate_secondary", wait=5),
+        asked=6 * (403,),
+        waits=5 * (5,),
+        line=f"failed: {AT}: GitHub's rate limit is reached until … UTC. Run again after it.",
+    ),
+    # no report
+    *(
+        Case(
+            f"{words} is no report yet of a young day",
+            always(kind),
+            earlier=False,
+            day=YOUNG,
+            rows="none",
+            state="not_ready",
+            asked=(status,),
+            fetched=(),
+        )
+        for words, kind, status in (
+            ("no content", "no_content", 204),
+            ("an empty list of links", "links_empty", 200),
+            ("an empty answer", "empty_body", 200),
+            ("a null", "body_null", 200),
+            ("an empty text", "body_empty_string", 200),
+            ("a sentence", "body_string", 200),
+        )
+    ),
+    Case(
+        "no content for an old day is no report, and no zero",
+        always("no_content"),
+        earlier=False,
+        rows="none",
+        state="no_report",
+        asked=(204,),
+        fetched=(),
+    ),
+    *(
+        Case(
+            f"{words} for a day that is loaded keeps its rows and says so",
+            always(kind),
+            rows="earlier",
+            line=f"kept: {line}",
+            asked=(status,),
+            fetched=(),
+        )
+        for words, kind, status, line in (
+            ("no content", "no_content", 204, f"{AT}: no report (yet)."),
+            ("an empty list of links", "links_empty", 200, f"{AT}: no report (yet), the list of links is empty."),
+        )
+    ),
+    # answers nobody promised
+    failed(
+        "a question that GitHub rejects is our fault",
+        *always("unprocessable"),
+        asked=(422,),
+        line=f"failed: {AT}: GitHub rejected the request (422). Please report this.",
+    ),
+    *(
+        refused(
+            f"an API version that is withdrawn ({status}) ends the run",
+            *always("status", code=status, body='{"message": "API version is not supported"}'),
+            scopes=BOTH,
+            asked=(status,),
+            line="failed: octo-labs 2026-11-10: GitHub no longer serves API version 2026-03-10 "
+            f"({status}). Update copilot_etl. (+1 not asked for)",
+        )
+        for status in (400, 410)
+    ),
+    *(
+        failed(
+            f"an unexpected {status} is asked for once",
+            *always("status", code=status),
+            asked=(status,),
+            line=f"failed: {AT}: GitHub answered with an unexpected status ({status}). Check GITHUB_API_URL.",
+        )
+        for status in (302, 400, 418, 501)
+    ),
+    *(
+        case
+        for status in (408, 500, 502, 503, 504, 521)
+        for case in tried(
+            f"a server in trouble ({status})",
+            "status",
+            status,
+            f"{AT}: GitHub is out of order ({status}). Try again later.",
+            code=status,
+        )
+    ),
+    # a line that breaks
+    *(
+        case
+        for words, kind, status, error in (
+            ("a connection that is reset", "reset", 0, "ReadError"),
+            ("a connection that closes without a byte", "close", 0, "RemoteProtocolError"),
+            ("an answer that ends too early", "truncate", 200, "RemoteProtocolError"),
+            ("an answer without its last chunk", "chunk_cut", 200, "RemoteProtocolError"),
+        )
+        for case in tried(
+            words,
+            kind,
+            status,
+            f"{AT}: no answer from 127.0.0.1 ({error}). Check GITHUB_API_URL and the network, or try again later.",
+        )
+    ),
+    *tried("an answer that is cut and has no length", "eof_cut", 200, NO_REPORT),
+    failed(
+        "a server that says nothing is left after its time",
+        *always("hang", seconds=5),
+        limits={"api_tries": 2},
+        asked=(0, 0),
+        line=f"failed: {AT}: no answer from 127.0.0.1 (ReadTimeout). "
+        "Check GITHUB_API_URL and the network, or try again later.",
+    ),
+    Case("an answer that comes late is waited for", [once("delay", seconds=0.3)]),
+    failed(
+        "an answer that drips is left after its total time",
+        *always("drip", every=0.1),
+        limits={"api_tries": 2},
+        asked=(200, 200),
+        line=f"failed: {AT}: GitHub took more than 1 s to answer. Try again later.",
+    ),
+    failed(
+        "a port where nobody listens is named",
+        client={"api_url": "http://127.0.0.1:9"},
+        asked=(),
+        line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectError). "
+        "Check GITHUB_API_URL and the network, or try again later.",
+    ),
+    failed(
+        "a name that nobody knows is named",
+        client={"api_url": "http://api.invalid"},
+        asked=(),
+        line=f"failed: {AT}: no answer from api.invalid (ConnectError). "
+        "Check GITHUB_API_URL and the network, or try again later.",
+    ),
+    # answers that are no report
+    *(
+        case
+        for words, kind in (
+            ("a garbled answer", "garbled"),
+            ("a sign-in page", "html"),
+            ("an array", "body_array"),
+        )
+        for case in tried(words, kind, 200, NO_REPORT)
+    ),
+    *tried(
+        "the report of another day",
+        "wrong_report_day",
+        200,
+        f"{AT}: GitHub answered with the report of another day. Try again later.",
+    ),
+    *(
+        failed(
+            f"{words} is asked for once more",
+            *always(kind, **options),
+            asked=(200, 200),
+            line=f"failed: {AT}: GitHub's answer has no list of links (its keys: {keys}). {NO_LINKS}",
+        )
+        for words, kind, options, keys in (
+            ("a list of links that is missing", "links_missing", {}, "report_day"),
+            ("a list of links that is null", "links_null", {}, "download_links,report_day"),
+            ("a list of objects for links", "links_bad_type", {}, "download_links,report_day"),
+            (
+                "a refusal that is told with 200",
+                "status",
+                {"code": 200, "body": '{"message": "no", "\\u001b[31mred": 1}'},
+                "?31mred,message",
+            ),
+        )
+    ),
+    Case("a list of links that is missing once", [once("links_missing")], asked=(200, 200)),
+    Case(
+        "keys that are new are welcome and told once",
+        always("extra_fields"),
+        days=2,
+        asked=(200, 200),
+        fetched=(200, 200),
+        logged="GitHub's answers have keys that this version does not know: generated_at,more.",
+    ),
+    Case("a link that is named twice is fetched once", [once("dup_link")]),
+    # redirects
+    *(
+        Case(
+            f"a redirect ({status}) on the same host is followed",
+            [once("redirect", status=status, times=3)],
+            asked=(status, status, status, 200),
+        )
+        for status in (301, 302, 307)
+    ),
+    failed(
+        "a redirect in a circle ends",
+        *always("redirect"),
+        asked=4 * (301,),
+        line=f"failed: {AT}: GitHub redirects in a circle. Check GITHUB_API_URL.",
+    ),
+    *(
+        failed(
+            f"a redirect {words} is not followed",
+            *always("redirect", to=to),
+            asked=(301,),
+            line=f"failed: {AT}: GitHub redirects to another host; not followed. Check GITHUB_API_URL.",
+        )
+        for words, to in (
+            ("to another port", "trap"),
+            ("to another host", "https://evil.test/x"),
+            ("to another scheme", "file:///etc/passwd"),
+            ("to another user", "//user:pass@127.0.0.1/x"),
+        )
+    ),
+    failed(
+        "a redirect to nowhere is not followed",
+        *always("redirect", to="http://[x"),
+        asked=(301,),
+        line=f"failed: {AT}: GitHub redirects to something that is no address. Check GITHUB_API_URL.",
+    ),
+    # too much
+    failed(
+        "an endless answer is read to its cap",
+        *always("status", code=200, body=" " * (3 * 2**20)),
+        asked=(200,),
+        line=f"failed: {AT}: GitHub's answer is larger than 1048576 bytes. Is something else at GITHUB_API_URL?",
+    ),
+    failed(
+        "a compressed answer, which could be endless, is not unpacked",
+        *always("gzip_bomb", mebibytes=64),
+        asked=(200,),
+        line=f"failed: {AT}: 127.0.0.1 compresses although it was asked not to. Is a proxy in between?",
+    ),
+    # an end that is announced
+    *(
+        Case(
+            f"the end of the API version, announced as {header}, is told once",
+            always("headers", headers={header: "Sat, 10 Mar 2029 00:00:00 GMT"}),
+            days=2,
+            asked=(200, 200),
+            fetched=(200, 200),
+            logged="GitHub announces the end of API version 2026-03-10; update copilot_etl.",
+        )
+        for header in ("Sunset", "Deprecation")
+    ),
+    # a proxy
+    failed(
+        "a proxy of the environment that does not answer is named",
+        environ={"HTTP_PROXY": "http://127.0.0.1:9"},
+        asked=(),
+        line=f"failed: {AT}: no answer from 127.0.0.1 through the proxy (ConnectError). Check HTTPS_PROXY and NO_PROXY.",
+    ),
+    Case(
+        "a proxy of the environment is left out for the hosts that are named",
+        environ={"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_answer(play: Play, case: Case) -> None:
+    play(case)
+
+
+def test_a_day_without_a_report_is_looked_at_again_until_it_comes(play: Play) -> None:
+    made = play(
+        Case(
+            "late",
+            [once("no_content"), once("links_empty", skip=1), once("body_string", skip=2)],
+            earlier=False,
+            day=YOUNG,
+            rows="none",
+            state="not_ready",
+            asked=(204,),
+            fetched=(),
+        )
+    )
+
+    assert made.ledger()["octo-org", YOUNG].attempts == 2
+
+
+def test_a_machine_that_takes_no_connection_is_left_after_its_time(play: Play) -> None:
+    with deaf() as port:
+        play(
+            failed(
+                "deaf",
+                client={"api_url": f"http://127.0.0.1:{port}"},
+                limits={"api_tries": 2},
+                asked=(),
+                line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectTimeout). "
+                "Check GITHUB_API_URL and the network, or try again later.",
+            )
+        )
+
+
+@contextmanager
+def deaf() -> Iterator[int]:
+    """A port whose queue is full: the kernel answers no further connection."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+def test_days_and_waits_are_utc_wherever_the_machine_stands(
+    play: Play, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        play(Case("limit", [once("rate_secondary", wait=90, told="date")], asked=(403, 200), waits=(90,)))
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+    assert dt.datetime(2026, 1, 1).astimezone().tzname() is not None

@@ -64,7 +64,9 @@ def play(
         assert not list(made.store.scratch.iterdir()), "nothing half-done stays"
 
         # the state
-        states = {(scope, day): state for scope, day, state in made.query("select scope, day, state from ops.report_days")}
+        states = {
+            (scope, day): state for scope, day, state in made.query("select scope, day, state from ops.report_days")
+        }
         expected = {("octo-org", case.day): case.state, **case.also}
         assert {place: states[place] for place in expected} == expected
 
@@ -86,7 +88,9 @@ def play(
         assert sorted(request.status for request in journal if request.side == "blob") == sorted(case.fetched)
         assert [round(wait) for wait in made.waits if wait] == pytest.approx(list(case.waits), abs=2)
         # Waits are only written down here, so the next question comes before a limit has ended.
-        assert {what for request in journal for what in request.violations} <= ({"early_retry"} if case.waits else set())
+        assert {what for request in journal for what in request.violations} <= (
+            {"early_retry"} if case.waits else set()
+        )
 
         if case.rows != "served":
             made.github.faults = ()

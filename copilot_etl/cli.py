@@ -243,7 +243,7 @@ def _load(
                 },
                 ops={"load_days": {"config": config}},
                 assets=[REPORTS[name].asset_prefix for name in names],
-                resources={"announce": announce},
+                listener=announce,
                 tolerate="failed",
             )
             if any(stops(outcome.error) for outcome in outcomes):
@@ -270,24 +270,25 @@ def _execute(
     *,
     tags: Mapping[str, str] | None = None,
     ops: Mapping[str, Any] | None = None,
-    resources: Mapping[str, Any] | None = None,
+    listener: Callable[[Outcome], None] | None = None,
     assets: Sequence[str] = (),
     tolerate: str = "",
 ) -> None:
     """Runs a job of the code location in this process, visible in the web server like any other run.
 
-    `assets` are the prefixes of the assets to select (default: all of the job's).
+    `assets` are the prefixes of the assets to select (default: all of the job's); `listener` hears each outcome.
     Raises what the run failed of, unless its failure has metadata under `tolerate`: it was told otherwise then.
     """
     from copilot_etl.definitions import defs
+    from copilot_etl.defs.pipeline import ANNOUNCE
 
+    ANNOUNCE.listener = listener
     definition = defs.resolve_job_def(job)
     keys = [key for key in definition.asset_layer.executable_asset_keys if key.path[0] in assets]
     result = definition.execute_in_process(
         asset_selection=keys or None,
         instance=instance,
         tags=dict(tags or {}),
-        resources=dict(resources) if resources else None,
         run_config={"ops": dict(ops or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
@@ -421,7 +422,7 @@ def rebuild() -> None:
             outcomes.append(outcome)
             step(f"{outcome.scope} {outcome.day}")
 
-        _execute(instance, "rebuild", resources={"announce": announce})
+        _execute(instance, "rebuild", listener=announce)
         step("building the models")
         _execute(instance, "models", ops={"build_models": {"config": {"full": True}}})
     _tell(outcomes)

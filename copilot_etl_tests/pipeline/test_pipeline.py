@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -400,3 +401,39 @@ def test_the_leftovers_of_killed_runs_are_swept(line: Callable[..., Line]) -> No
 
         assert [path.name for path in made.store.scratch.iterdir()] == [alive.parent.name]
     assert not list(made.store.scratch.iterdir())
+
+
+# ------------------------------------------------------------------------------------------ fetching ahead
+
+
+def test_the_next_day_is_fetched_while_a_day_is_loaded(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    normalise = records.normalise
+    seen: list[bool] = []
+
+    def waits_for_the_next(*args: Any, day: dt.date, **options: Any) -> records.Normalised:
+        until = time.monotonic() + 5
+        wanted = (str(day + dt.timedelta(days=1)), 200)
+        while wanted not in made.asked("blob") and day < LATER and time.monotonic() < until:
+            time.sleep(0.01)
+        seen.append(wanted in made.asked("blob"))
+        return normalise(*args, day=day, **options)
+
+    monkeypatch.setattr(records, "normalise", waits_for_the_next)
+
+    outcomes = made.load(DAY, NEXT, LATER)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded"] * 3
+    assert seen == [True, True, False]
+    assert made.github.violations() == []
+
+
+def test_nothing_more_is_asked_after_a_token_dies_on_the_way(line: Callable[..., Line]) -> None:
+    made = line(Fault("bad_token", day=str(NEXT), times=None))
+
+    outcomes = made.load(DAY, NEXT, LATER)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded", "failed", "failed"]
+    assert made.asked() == [(str(DAY), 200), (str(NEXT), 401)]

@@ -75,7 +75,7 @@ class Line:
 
     def query(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
         with duckdb.connect(self.store.warehouse, read_only=True) as connection:
-            return connection.execute(sql, params).fetchall()
+            return connection.execute(sql, params[0] if params and isinstance(params[0], dict) else params).fetchall()
 
     def asked(self, side: str = "api") -> list[tuple[str, int]]:
         return [(request.day, request.status) for request in self.github.journal if request.side == side]

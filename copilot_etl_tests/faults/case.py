@@ -11,8 +11,8 @@ from copilot_etl.sandbox import Fault
 
 DAY = dt.date(2026, 11, 10)
 NEXT = dt.date(2026, 11, 11)
-YOUNG = dt.date(2026, 11, 22)
-"""Two days before the sandbox's today: a day that may still come, or be restated."""
+YOUNG = dt.date(2026, 11, 20)
+"""Four days before the sandbox's today: a day that may still come, or be restated."""
 
 Record = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Case:
     file host, 0 for a connection that gave none; `waits` are the seconds that were slept, `logged` is what is warned
     of once. `holds` are queries and their rows.
 
-    After a fault that kept the day out, a run without it loads the day: `heals` says what becomes of it.
+    A day that was quarantined is loaded again without the fault, and is whole then.
     """
 
     name: str
@@ -56,7 +56,6 @@ class Case:
     waits: Sequence[int] = ()
     logged: str = ""
     holds: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
-    heals: str = "loaded"
 
 
 def always(kind: str, **options: Any) -> tuple[Fault]:

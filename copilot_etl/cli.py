@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from copilot_etl import __version__, settings
+from copilot_etl import __version__, audit, coverage, landing, settings
+from copilot_etl.coverage import ReportDay
 from copilot_etl.errors import ConfigError, CopilotEtlError, Refused
-from copilot_etl.ledger import LedgerDay
-from copilot_etl.pipeline import Outcome, Store, settled, stops, wanted_days
+from copilot_etl.pipeline import Outcome, Store, stops
 from copilot_etl.reports import REPORTS
 from copilot_etl.settings import Settings
 from copilot_etl.warehouse import Warehouse
@@ -127,40 +127,51 @@ def main() -> None:
 @click.option(
     "--accept-shrink", is_flag=True, help="Load a new version even if it has less than half of the loaded people."
 )
+@click.option("--from-raw", is_flag=True, help="Do not ask GitHub: read the files again that have landed.")
 def load(
-    first: str | None, last: str | None, scopes: tuple[str, ...], reports: tuple[str, ...], accept_shrink: bool
+    first: str | None,
+    last: str | None,
+    scopes: tuple[str, ...],
+    reports: tuple[str, ...],
+    accept_shrink: bool,
+    from_raw: bool,
 ) -> None:
     """Fetch, check and load days, then build the models and publish.
 
     Without --from it does what the schedule does: every day of the look-back window that GitHub may still
     publish or restate, and every day that was missed. Loading a day twice changes nothing.
 
+    With --from-raw it reads what has landed, of every day unless told otherwise: so a field that a new version of
+    copilot-etl knows is there for the past too.
+
     \b
     copilot-etl load                                    # what is missing or may have changed
     copilot-etl load --from 2026-10-01 --to 2026-10-31  # a month
+    copilot-etl load --from-raw                         # everything again, without the network
     """
     del reports  # one report so far; the option is part of the public face
-    chosen = settings.read().ready()
-    days = _days(chosen, first, last)
+    chosen = settings.read().ready(offline=from_raw)
+    days = _days(chosen, first, last, from_raw=from_raw)
     if not days:
-        click.echo("Every day is settled: loaded, and old enough to be final. Name days with --from and --to.")
+        click.echo(
+            f"Nothing has landed in {Store(chosen.data_dir).raw} of these days. Load them without --from-raw."
+            if from_raw
+            else "Every day is settled: loaded, and old enough to be final. Name days with --from and --to."
+        )
         return
-    outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink)
+    outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink, from_raw=from_raw)
     _tell(outcomes)
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
 
 
-def _days(chosen: Settings, first: str | None, last: str | None) -> list[dt.date]:
+def _days(chosen: Settings, first: str | None, last: str | None, *, from_raw: bool) -> list[dt.date]:
     today = dt.datetime.now(dt.UTC).date()
+    raw = Store(chosen.data_dir).raw
+    landed = {day for report in REPORTS.values() for _, day in landing.days(raw, report.name)} if from_raw else set()
     if first is None and last is None:
-        return wanted_days(
-            Warehouse(Store(chosen.data_dir).warehouse).ledger(),
-            reports=tuple(REPORTS.values()),
-            scopes=chosen.scopes,
-            start=chosen.start_day,
-            today=today,
-            lookback_days=chosen.lookback_days,
-        )
+        if from_raw:
+            return sorted(day for day in landed if chosen.start_day <= day < today)
+        return coverage.wanted_days(_coverage(chosen))
     if first is None:
         raise ConfigError("--to needs --from. For one day give the same day twice.")
     begin = settings.parse_day(first, name="--from")
@@ -176,14 +187,32 @@ def _days(chosen: Settings, first: str | None, last: str | None) -> list[dt.date
         raise ConfigError(f"--from {begin} is after --to {end}.")
     if begin < chosen.start_day:
         raise ConfigError(f"--from: {begin} is before the first partition, {chosen.start_day} (COPILOT_START_DAY).")
-    return [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
+    days = [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
+    return [day for day in days if day in landed] if from_raw else days
+
+
+def _coverage(chosen: Settings) -> tuple[ReportDay, ...]:
+    """What is known of every day of every scope that is, or was, asked for."""
+    return coverage.coverage(
+        Warehouse(Store(chosen.data_dir).warehouse, wait=30.0).ledger(),
+        reports=tuple(REPORTS.values()),
+        scopes=chosen.scopes,
+        start=chosen.start_day,
+        now=dt.datetime.now(dt.UTC),
+        lookback_days=chosen.lookback_days,
+    )
 
 
 def _load(
-    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool = False
+    chosen: Settings,
+    days: Sequence[dt.date],
+    scopes: Sequence[str],
+    *,
+    accept_shrink: bool = False,
+    from_raw: bool = False,
 ) -> list[Outcome]:
     """Runs the load job over the days, then the models job; the outcomes of every scope and day that was reached."""
-    config = {"scopes": list(scopes), "accept_shrink": accept_shrink}
+    config = {"scopes": list(scopes), "accept_shrink": accept_shrink, "from_raw": from_raw}
     outcomes: list[Outcome] = []
     wanted = len(days) * (len(scopes) or len(chosen.scopes))
     with _instance(chosen) as instance, _progress("loading", wanted) as step:
@@ -293,7 +322,7 @@ def _home(chosen: Settings) -> Path:
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[str], None]]:
+def _progress(what: str, total: int | None) -> Iterator[Callable[[str], None]]:
     """A bar on a terminal's stderr, silence elsewhere; the callback takes one step and says on what."""
     console = Console(stderr=True)
     columns = (
@@ -318,6 +347,65 @@ def _tell(outcomes: Sequence[Outcome]) -> None:
         name = "kept" if same[0].good else same[0].state
         more = f" (+{len(same) - 1} not asked for)" if len(same) > 1 else ""
         click.echo(f"{name}: {same[0].reason}{more}", err=True)
+    for path in sorted({path for outcome in outcomes for path in outcome.new_fields}):
+        click.echo(f"new field: {path}, kept in raw.*.unknown_fields; see marts.schema_drift.", err=True)
+    missing = [(each.scope, each.day) for each in outcomes if not each.good]
+    if leaving := coverage.warning(missing, dt.datetime.now(dt.UTC).date()):
+        click.echo(leaving, err=True)
+
+
+# ------------------------------------------------------------------------------------- verify and rebuild
+
+
+@main.command()
+def verify() -> None:
+    """Read everything on disk and say what is not as it was left; GitHub is not asked.
+
+    Raw files are held against their manifests, Parquet against what was loaded, the warehouse against Parquet, and the
+    published file against the warehouse. Each finding is one line with the command that mends it, and the exit code
+    is 1 then.
+    """
+    chosen = settings.read()
+    store = Store(chosen.data_dir)
+    findings: list[audit.Finding] = []
+    reports = tuple(REPORTS.values())
+    with _progress("reading", None) as step:
+        for found in audit.audit(reports, store=store, warehouse=Warehouse(store.warehouse, wait=30.0)):
+            if isinstance(found, str):
+                step(found)
+            else:
+                findings.append(found)
+                click.echo(found)
+    if findings:
+        click.echo(f"copilot-etl: {len(findings)} findings in {chosen.data_dir}.", err=True)
+        sys.exit(1)
+    days = len([day for report in reports for day in landing.days(store.raw, report.name)])
+    click.echo(f"{days} scope-days in {chosen.data_dir}: raw files, Parquet, warehouse and published file agree.")
+
+
+@main.command()
+def rebuild() -> None:
+    """Make Parquet, warehouse and published file anew from the raw files; GitHub is not asked.
+
+    For a warehouse that is damaged or lost, and after a change of the parser. The new warehouse takes the old one's
+    place when it is complete; what only the old one knows (looks at days that had no report) is taken over.
+    """
+    chosen = settings.read()
+    outcomes: list[Outcome] = []
+    total = sum(len(landing.days(Store(chosen.data_dir).raw, report.name)) for report in REPORTS.values())
+    if not total:
+        raise ConfigError(f"Nothing has landed in {Store(chosen.data_dir).raw} yet. Try `copilot-etl load`.")
+    with _instance(chosen) as instance, _progress("rebuilding", total) as step:
+
+        def announce(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            step(f"{outcome.scope} {outcome.day}")
+
+        _execute(instance, "rebuild", resources={"announce": announce})
+        step("building the models")
+        _execute(instance, "models", ops={"build_models": {"config": {"full": True}}})
+    _tell(outcomes)
+    sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0))
 
 
 # ---------------------------------------------------------------------------------------------- publish
@@ -344,51 +432,82 @@ def publish(full: bool) -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="The ledger as JSON, one object a scope and day.")
+@click.option("--json", "as_json", is_flag=True, help="One object a scope, report and day, from the first day on.")
 def status(as_json: bool) -> None:
-    """Show what is loaded, what is missing, and why.
+    """Show what is loaded, what is missing and why, and what the next run asks for.
+
+    The exit code is 1 when a day is not here 72 hours after its end, though the schedule asks for it.
 
     \b
     Signs of the day grid:
       #  loaded          o  loaded, no rows      ~  loaded, may still change
       .  no report yet   -  no report            !  failed or quarantined
-      (a blank is a day nobody asked for)
+      ?  missing: will be asked for              (a blank is a day before the first)
     """
     chosen = settings.read()
-    ledger = Warehouse(Store(chosen.data_dir).warehouse, wait=30.0).ledger()
+    days = _coverage(chosen)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in ledger], default=str, indent=1))
-        return
-    if not ledger:
+        click.echo(json.dumps([_day(each) for each in days], default=str, indent=1))
+    elif not any(each.row for each in days):
         click.echo(f"Nothing was loaded into {chosen.data_dir} yet. Try `copilot-etl demo` or `copilot-etl load`.")
-        return
-    console = Console(width=None if sys.stdout.isatty() else 100)
-    for scope, report in sorted({(row.scope, row.report) for row in ledger}):
-        _show_scope(console, scope, report, [row for row in ledger if (row.scope, row.report) == (scope, report)])
+    else:
+        console = Console(width=None if sys.stdout.isatty() else 100)
+        for scope, report in sorted({(each.scope, each.report) for each in days}):
+            of_scope = [each for each in days if (each.scope, each.report) == (scope, report)]
+            _show_scope(console, scope, report, of_scope)
+    sys.exit(int(any(each.is_overdue for each in days)))
 
 
-def _show_scope(console: Console, scope: str, report: str, rows: Sequence[LedgerDay]) -> None:
-    states = Counter(row.state for row in rows)
+def _day(each: ReportDay) -> dict[str, Any]:
+    known = asdict(each.row) if each.row else {"scope": each.scope, "report": each.report, "day": each.day}
+    return {
+        **known,
+        "state": each.state,
+        "is_here": each.is_here,
+        "is_wanted": each.is_wanted,
+        "is_overdue": each.is_overdue,
+        "days_left": each.days_left,
+    }
+
+
+def _show_scope(console: Console, scope: str, report: str, days: Sequence[ReportDay]) -> None:
+    first = next((n for n, each in enumerate(days) if each.row or each.is_wanted), 0)
+    never, kept = days[:first], days[first:]
+    states = Counter(each.state for each in kept)
     console.print(f"[bold]{scope}[/bold] {report}: " + ", ".join(f"{n} {state}" for state, n in sorted(states.items())))
     grid = Table(show_header=False, box=None, padding=(0, 1))
-    by_day = {row.day: row for row in rows}
-    month = min(by_day).replace(day=1)
-    while month <= max(by_day):
+    by_day = {each.day: each for each in kept}
+    month = kept[0].day.replace(day=1)
+    while month <= kept[-1].day:
         following = (month + dt.timedelta(days=32)).replace(day=1)
-        days = [month + dt.timedelta(days=n) for n in range((following - month).days)]
-        grid.add_row(f"{month:%Y-%m}", "".join(_sign(by_day.get(day)) for day in days))
+        signs = "".join(_sign(by_day.get(month + dt.timedelta(days=n))) for n in range((following - month).days))
+        grid.add_row(f"{month:%Y-%m}", signs)
         month = following
     console.print(grid)
-    for row in [row for row in rows if row.last_error and row.state in ("failed", "quarantined")][-5:]:
-        console.print(f"  {row.state} after {row.attempts} looks: {row.last_error}", markup=False, highlight=False)
+
+    def say(text: str) -> None:
+        console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
+
+    for row in [each.row for each in kept if each.row and each.state in ("failed", "quarantined")][-5:]:
+        say(f"{row.state} after {row.attempts} looks since {row.first_seen_at:%Y-%m-%d}: {row.last_error}")
+    if wanted := [each.day for each in kept if each.is_wanted]:
+        say(f"next run asks for {len(wanted)} days, {wanted[0]} to {wanted[-1]}")
+    if overdue := [each.day for each in kept if each.is_overdue]:
+        say(f"{len(overdue)} days are not here {coverage.OVERDUE_HOURS} hours after their end, {overdue[0]} first")
+    if never and never[-1].day >= never[0].day:
+        say(f"{len(never)} days were never asked for: copilot-etl load --from {never[0].day} --to {never[-1].day}")
+    today = dt.datetime.now(dt.UTC).date()
+    if leaving := coverage.warning([(each.scope, each.day) for each in days if each.is_leaving], today):
+        say(leaving)
 
 
-def _sign(row: LedgerDay | None) -> str:
-    if row is None:
+def _sign(each: ReportDay | None) -> str:
+    if each is None:
         return " "
-    if row.state == "loaded":
-        return "#" if settled(row) else "~"
-    return {"loaded_empty": "o", "not_ready": ".", "no_report": "-"}.get(row.state, "!")
+    if each.state == "loaded":
+        return "~" if each.is_wanted else "#"
+    signs = {"loaded_empty": "o", "not_ready": ".", "no_report": "-", "failed": "!", "quarantined": "!"}
+    return signs.get(each.state, "?")
 
 
 # ------------------------------------------------------------------------------------------------ check

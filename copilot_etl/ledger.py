@@ -14,7 +14,7 @@ from decimal import Decimal
 import duckdb
 
 from copilot_etl.records import FieldCount, Normalised
-from copilot_etl.reports import Report
+from copilot_etl.reports import REPORTS, Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,13 +273,13 @@ def note_restatement(
     new: Contents,
     new_hash: str,
     seen_at: dt.datetime,
-) -> None:
-    """Writes down what GitHub changed of a day that was loaded."""
+) -> int:
+    """Writes down what GitHub changed of a day that was loaded; how many records it added, removed or changed."""
     changes = connection.execute(
         "select count(*) filter (where before.key is null), count(*) filter (where after.key is null), "
         "count(*) filter (where before.fingerprint <> after.fingerprint) "
         f"from {old.name} as before full join {new.name} as after using (key)"
-    ).fetchone()
+    ).fetchone() or (0, 0, 0)
     connection.execute(
         "insert into ops.restatements values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, map(?, ?), map(?, ?))",
         [
@@ -291,13 +291,14 @@ def note_restatement(
             new_hash,
             old.rows,
             new.rows,
-            *(changes or (None, None, None)),
+            *changes,
             old.counters,
             old.sums,
             new.counters,
             new.sums,
         ],
     )
+    return sum(changes)
 
 
 # ------------------------------------------------------------------------------------------------------ drift
@@ -363,9 +364,13 @@ def note_fields(
                 [each.rows for each in fields],
             ],
         )
+    _note_drift(connection, values)
+    return tuple(sorted(_appeared(connection, values) - before))
+
+
+def _note_drift(connection: duckdb.DuckDBPyConnection, values: Mapping[str, str]) -> None:
     connection.execute("delete from ops.schema_drift where scope = $scope and report = $report", values)
     connection.execute(_DRIFT, values)
-    return tuple(sorted(_appeared(connection, values) - before))
 
 
 def _appeared(connection: duckdb.DuckDBPyConnection, values: Mapping[str, str]) -> set[str]:
@@ -373,3 +378,51 @@ def _appeared(connection: duckdb.DuckDBPyConnection, values: Mapping[str, str]) 
         "select path from ops.schema_drift where scope = $scope and report = $report and change = 'appeared'", values
     ).fetchall()
     return {path for (path,) in rows}
+
+
+# ---------------------------------------------------------------------------------------------------- taking over
+
+
+def take_over(connection: duckdb.DuckDBPyConnection, old: str) -> None:
+    """Completes a rebuilt file by what only the old one, attached as `old`, knows.
+
+    That is every look at a day, the rows of days whose raw files cannot be read any more, and restatements whose
+    versions are gone.
+    """
+    own, keys = "ops.report_days", "scope, report, day"
+    connection.execute(
+        f"create temp table lost as select {keys} from {old}.{own} as before left join {own} as now using ({keys}) "
+        "where before.loaded_at is not null and now.loaded_at is null"
+    )
+    for report in REPORTS.values():
+        for table in report.tables:
+            connection.execute(
+                f'insert into raw."{table.name}" by name select before.* from {old}.raw."{table.name}" as before '
+                "semi join (from lost where report = ?) as lost using (scope, day)",
+                [report.name],
+            )
+    connection.execute(f"insert into ops.field_days by name from {old}.ops.field_days semi join lost using ({keys})")
+    connection.execute(
+        f"insert into ops.restatements by name from {old}.ops.restatements as before "
+        f"anti join ops.restatements as now using ({keys}, seen_at, new_hash)"
+    )
+    # The same version: the old row, but for the Parquet files, which are new. Another one, or none: what the old row
+    # says of looking at the day, since only it knows.
+    connection.execute(
+        f"create temp table taken as select before.* replace (coalesce(now.lake_hash, before.lake_hash) as lake_hash) "
+        f"from {old}.{own} as before left join {own} as now using ({keys}) "
+        "where now.loaded_at is null or now.content_hash is not distinct from before.content_hash"
+    )
+    connection.execute(
+        f"update {own} as now set attempts = before.attempts, first_seen_at = before.first_seen_at "
+        f"from {old}.{own} as before where (now.scope, now.report, now.day) = (before.scope, before.report, before.day)"
+    )
+    connection.execute(
+        f"delete from {own} as now using taken where "
+        "(now.scope, now.report, now.day) = (taken.scope, taken.report, taken.day)"
+    )
+    connection.execute(f"insert into {own} by name from taken")
+    for scope, report in connection.execute("select distinct scope, report from lost").fetchall():
+        _note_drift(connection, {"scope": scope, "report": report})
+    for temporary in ("lost", "taken"):
+        connection.execute(f"drop table {temporary}")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import TypeVar
 from filelock import FileLock, Timeout
 
 from copilot_etl import landing, records
+from copilot_etl.coverage import LATE_DAYS, MISSING, days_left
 from copilot_etl.errors import (
     ConfigError,
     CopilotEtlError,
@@ -30,21 +32,18 @@ from copilot_etl.github import GitHub, NotFound
 from copilot_etl.ledger import LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import Report, Scope
-from copilot_etl.warehouse import Warehouse
+from copilot_etl.warehouse import Replaced, Warehouse
 
 _T = TypeVar("_T")
 
 _HELD = "held"  # the lock in a scratch folder
 _YOUNG = 10.0  # seconds in which a new scratch folder may not be locked yet
 
-LATE_DAYS = 7
-"""A day without a report is `not_ready` while it is this young, and `no_report` afterwards."""
+GONE_DAYS = 3
+"""Of days that GitHub is not known to keep, this many are asked for in vain before the others are only marked."""
 
 SHRUNK_ROWS = 20
 """From this many people on, a new version with less than half of them is not believed."""
-
-RESTATED_DAYS = 4
-"""GitHub restates a day for up to three days after it closed; looked at when it is this old, a day is settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +104,10 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one scope's day. `state` is the ledger's; `seconds` are by stage of the walk.
+    """What became of one scope's day. `state` is the ledger's (`missing` if it has none); `seconds` are by stage.
 
-    `changed` is true when rows were replaced; only then are `unknown_fields` (records by path) and `table_rows`
+    `changed` is true when rows were replaced; only then are `unknown_fields` (records by path), `new_fields` (those of
+    them that were never met before), `restated_rows` (records that differ from the version before) and `table_rows`
     told. `unknown_records` is how many records of the loaded version have a field this project does not know;
     `error` is why the day did not load, or why it is only marked.
     """
@@ -123,6 +123,8 @@ class Outcome:
     duplicates: int = 0
     unknown_records: int = 0
     unknown_fields: dict[str, int] = field(default_factory=dict)
+    new_fields: tuple[str, ...] = ()
+    restated_rows: int = 0
     table_rows: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     error: CopilotEtlError | None = None
@@ -145,7 +147,7 @@ def run(
     *,
     scopes: Sequence[Scope],
     days: Iterable[dt.date],
-    github: GitHub,
+    github: GitHub | None,
     store: Store,
     warehouse: Warehouse,
     clock: Callable[[], dt.datetime],
@@ -153,10 +155,14 @@ def run(
 ) -> Iterator[Outcome]:
     """Takes every day of every scope from GitHub to the warehouse, one outcome each, days in the order given.
 
-    A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses
-    is not asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not
-    asked at all. With `accept_shrink` a new version replaces an old one however many people it lacks. Raises
-    WarehouseBusy and ConfigError, after which nothing more would load.
+    Without `github` the bytes that have landed are read again: the loaded version and those after it, or all of them
+    into an empty warehouse; that a day was looked at is no news then.
+
+    A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses is not
+    asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not asked at
+    all; and of days that it is not known to keep, no more are asked for after three without a report. With
+    `accept_shrink` a new version replaces an old one however many people it lacks. Raises WarehouseBusy and
+    ConfigError, after which nothing more would load.
     """
     days = list(days)
     if not days:
@@ -167,10 +173,15 @@ def run(
     answered = {row.scope for row in known.values() if row.state != "failed" or row.loaded_at}
     owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
     stopped: dict[str, CopilotEtlError] = {}
+    out_of_reach: Counter[str] = Counter()
     for day in days:
         for scope in scopes:
             error = stopped.get(scope.key)
-            if error is None:
+            if error is None and out_of_reach[scope.key] >= GONE_DAYS and not _kept(report, scope, day, clock()):
+                error = NotReady(f"No report: GitHub keeps none of {scope.key} this old; not asked for.")
+                outcome = Outcome(report.name, scope.key, day, "no_report", error=error)
+                warehouse.note([Look(scope.key, report.name, day, "no_report", clock(), str(error))])
+            elif error is None:
                 walk = _Walk(
                     report, scope, day, github, store, warehouse, clock, known.get((scope.key, day)), accept_shrink
                 )
@@ -182,10 +193,41 @@ def run(
                 elif outcome.good:
                     answered.add(scope.key)
                     owners[scope.key] = walk.owner_id
+                if isinstance(outcome.error, NotReady) and not _kept(report, scope, day, clock()):
+                    out_of_reach[scope.key] += 1
             else:
                 outcome = Outcome(report.name, scope.key, day, "failed", error=error)
                 warehouse.note([Look(scope.key, report.name, day, "failed", clock(), str(error))])
             yield outcome
+
+
+def rebuild(
+    reports: Sequence[Report], *, store: Store, warehouse: Warehouse, clock: Callable[[], dt.datetime]
+) -> Iterator[Outcome]:
+    """Makes lake and warehouse anew from the landed bytes of every scope, and puts the new warehouse in its place.
+
+    Looks at days, and days whose bytes are damaged, are taken over from the warehouse before. Raises like `run`.
+    """
+    with warehouse.anew() as fresh:
+        for report in reports:
+            landed: dict[str, list[dt.date]] = {}
+            for scope, day in landing.days(store.raw, report.name):
+                landed.setdefault(scope, []).append(day)
+            for scope, days in landed.items():
+                yield from run(
+                    report,
+                    scopes=[Scope.of(scope)],
+                    days=sorted(days),
+                    github=None,
+                    store=store,
+                    warehouse=fresh,
+                    clock=clock,
+                )
+
+
+def _kept(report: Report, scope: Scope, day: dt.date, now: dt.datetime) -> bool:
+    """Whether GitHub says that it has reports this old: since the report exists, and for a year."""
+    return day >= report.first_day[scope.kind] and days_left(day, now.date()) > 0
 
 
 def stops(error: CopilotEtlError | None) -> bool:
@@ -200,7 +242,7 @@ class _Walk:
     report: Report
     scope: Scope
     day: dt.date
-    github: GitHub
+    github: GitHub | None
     store: Store
     warehouse: Warehouse
     clock: Callable[[], dt.datetime]
@@ -211,8 +253,29 @@ class _Walk:
         """`answered`: GitHub has shown this scope to the token before; `owner_id`: what its records name it."""
         self._seconds: dict[str, float] = {}
         self.owner_id = owner_id
+        if self.github is None:
+            return self._replay()
+        fetch = partial(self._fetch, self.github)
+        return self._held(lambda: self._load(self._timed("files", fetch)), answered=answered)
+
+    def _replay(self) -> Outcome:
+        """Loads the version that is loaded and those after it from the landed bytes; each may fail for itself."""
+        rows = (self.before.rows if self.before else 0) or 0
+        outcome = self._outcome(self.before.state if self.before else MISSING, rows=rows)
         try:
-            return self._load(self._timed("files", self._fetch))
+            versions = landing.versions(self.store.raw, self.report.name, self.scope.key, self.day)
+        except Quarantined as error:
+            return self._failed(error)
+        loaded = self.before.content_hash if self.before else None
+        first = max((n for n, version in enumerate(versions) if version.content_hash == loaded), default=0)
+        for manifest in versions[first:]:
+            outcome = self._held(partial(self._load, manifest), answered=True)
+        return outcome
+
+    def _held(self, step: Callable[[], Outcome], *, answered: bool) -> Outcome:
+        """The step's outcome, or what its error says about the day."""
+        try:
+            return step()
         except NotFound as error:
             if self.before and self.before.loaded_at:
                 return self._failed(
@@ -245,23 +308,25 @@ class _Walk:
                 CopilotEtlError(f"{self.scope.key} {self.day}: unforeseen {place}. Please report this.")
             )
 
-    def _fetch(self) -> landing.Manifest:
+    def _fetch(self, github: GitHub) -> landing.Manifest:
         with self.store.workspace() as folder:
-            fetched = self.github.fetch(self.report, self.scope, self.day, into=folder)
+            fetched = github.fetch(self.report, self.scope, self.day, into=folder)
             return landing.land(
                 self.store.raw, self.report.name, self.scope.key, self.day, fetched=fetched, fetched_at=self.clock()
             )
 
     def _load(self, manifest: landing.Manifest) -> Outcome:
         outcome = self._outcome("loaded", files=len(manifest.parts), bytes=sum(part.size for part in manifest.parts))
-        if self.before and self.before.loaded_at and self.before.content_hash == manifest.content_hash:
+        is_loaded = self.before and self.before.loaded_at and self.before.content_hash == manifest.content_hash
+        if self.github and self.before and is_loaded:
             state = "loaded" if self.before.rows else "loaded_empty"
             self._note(state)
             return replace(
                 outcome, state=state, rows=self.before.rows or 0, unknown_records=self.before.unknown_fields or 0
             )
         normalised = self._timed("tables", lambda: self._normalise(manifest))
-        self._timed("load", lambda: self._replace(normalised, outcome))
+        replaced = self._timed("load", lambda: self._replace(normalised, manifest))
+        self.before = replaced.day
         return replace(
             outcome,
             state="loaded" if normalised.records else "loaded_empty",
@@ -270,17 +335,23 @@ class _Walk:
             duplicates=normalised.duplicates,
             unknown_records=normalised.unknown_records,
             unknown_fields=dict(normalised.unknown_fields),
+            new_fields=replaced.new_fields,
+            restated_rows=replaced.restated_rows,
             table_rows=dict(normalised.rows),
         )
 
-    def _hold_size(self, records: int) -> None:
+    def _hold_size(self, manifest: landing.Manifest, records: int) -> None:
         """A version that lost most people is not believed: lines can be lost before a file is signed."""
         before = (self.before.rows if self.before else 0) or 0
-        if not self.accept_shrink and before and (not records or (before >= SHRUNK_ROWS and records < before / 2)):
+        is_shrunk = before and (not records or (before >= SHRUNK_ROWS and records < before / 2))
+        if not is_shrunk or manifest.accepted:
+            return
+        if not self.accept_shrink:
             raise Quarantined(
                 f"{self.scope.key} {self.day}: the new version has {records} people, {before} are loaded. "
                 "Not loaded, what was loaded stays; if it is right, load the day with --accept-shrink."
             )
+        landing.accept(manifest)
 
     def _normalise(self, manifest: landing.Manifest) -> Normalised:
         with self.store.workspace() as folder:
@@ -294,19 +365,21 @@ class _Walk:
                 folder=folder,
                 owner=self.report.owner.get(self.scope.kind, ""),
                 owner_id=self.owner_id,
-                hold=self._hold_size,
+                hold=partial(self._hold_size, manifest),
             )
         self.owner_id = normalised.owner_id
         return normalised
 
-    def _replace(self, normalised: Normalised, outcome: Outcome) -> None:
-        self.warehouse.replace_day(
+    def _replace(self, normalised: Normalised, manifest: landing.Manifest) -> Replaced:
+        return self.warehouse.replace_day(
             normalised,
             report=self.report,
             lake=self.store.lake,
-            files=outcome.files,
-            size=outcome.bytes,
+            files=len(manifest.parts),
+            size=sum(part.size for part in manifest.parts),
             seen_at=self.clock(),
+            received_at=dt.datetime.fromisoformat(manifest.fetched_at),
+            is_replay=self.github is None,
         )
 
     def _absent(self, error: NotReady) -> Outcome:
@@ -323,7 +396,9 @@ class _Walk:
         return self._outcome(state, error=error)
 
     def _note(self, state: str, error: CopilotEtlError | None = None) -> None:
-        look = Look(self.scope.key, self.report.name, self.day, state, self.clock(), str(error) if error else None)
+        text = str(error) if error else None
+        is_replay = self.github is None
+        look = Look(self.scope.key, self.report.name, self.day, state, self.clock(), text, is_replay=is_replay)
         self.warehouse.note([look])
 
     def _outcome(self, state: str, **values: object) -> Outcome:
@@ -335,42 +410,3 @@ class _Walk:
             return step()
         finally:
             self._seconds[stage] = time.perf_counter() - started
-
-
-def wanted_days(
-    ledger: Iterable[LedgerDay],
-    *,
-    reports: Sequence[Report],
-    scopes: Sequence[Scope],
-    start: dt.date,
-    today: dt.date,
-    lookback_days: int,
-) -> list[dt.date]:
-    """The complete days (UTC) that a scheduled run should ask GitHub for, oldest first.
-
-    Of the look-back window every day that is not settled; before it, back to the first day the ledger knows,
-    every day that is missing, failed, or was last looked at too early to be final.
-    """
-    rows = {(row.report, row.scope, row.day): row for row in ledger}
-    window = max(start, today - dt.timedelta(days=lookback_days))
-    wanted: set[dt.date] = set()
-    for report in reports:
-        for scope in scopes:
-            first = min(
-                (row.day for row in rows.values() if (row.report, row.scope) == (report.name, scope.key)),
-                default=window,
-            )
-            day = max(start, min(first, window))
-            while day < today:
-                row = rows.get((report.name, scope.key, day))
-                if row is None or not settled(row):
-                    wanted.add(day)
-                day += dt.timedelta(days=1)
-    return sorted(wanted)
-
-
-def settled(row: LedgerDay) -> bool:
-    """Whether nothing new is to be expected of a day: it was old enough when it was last seen loaded, or missing."""
-    if row.state == "no_report":
-        return True
-    return row.state in ("loaded", "loaded_empty") and (row.last_seen_at.date() - row.day).days >= RESTATED_DAYS

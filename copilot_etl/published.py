@@ -24,7 +24,7 @@ from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.ledger import OpsTable
 from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
-from copilot_etl.warehouse import Warehouse, comment_on, literal
+from copilot_etl.warehouse import Warehouse, comment_on, discard, literal
 
 STORAGE_VERSION = "v1.4.0"
 """DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""
@@ -134,8 +134,8 @@ class Published:
                 if kept:
                     durable.settle(compact if compact.exists() else new, self.path)
             finally:
-                _discard(new)
-                _discard(compact)
+                discard(new)
+                discard(compact)
         return Refreshed(work.built, tuple(work.breaches), kept, self.path.stat().st_size if kept else 0)
 
     def export(self, project: Project) -> tuple[Path, ...]:
@@ -153,7 +153,7 @@ class Published:
 
     def _copy(self, new: Path) -> bool:
         """Copies the last version to work on; false when there is none that can be read."""
-        _discard(new)
+        discard(new)
         try:
             with duckdb.connect(self.path, read_only=True) as connection:
                 connection.execute("select model, fingerprint, built_at from ops.model_builds limit 0")
@@ -165,7 +165,7 @@ class Published:
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, fresh: bool) -> None:
     if fresh:
-        _discard(path)
+        discard(path)
     storage = f" (storage_version '{STORAGE_VERSION}')" if fresh else ""
     connection.execute(f"attach '{literal(path)}' as {name}{storage}")
 
@@ -173,12 +173,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, fre
 def _free_share(connection: duckdb.DuckDBPyConnection, name: str) -> float:
     query = "select free_blocks / greatest(total_blocks, 1) from pragma_database_size() where database_name = ?"
     return float((connection.execute(query, [name]).fetchone() or (0,))[0])
-
-
-def _discard(file: Path) -> None:
-    """Removes a file that nobody has finished, with its write-ahead log."""
-    for each in (file, Path(f"{file}.wal")):
-        each.unlink(missing_ok=True)
 
 
 class _Refresh:

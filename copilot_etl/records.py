@@ -65,7 +65,7 @@ class Normalised:
     rows: Mapping[str, int]
 
     def path(self, lake: Path, table: str) -> Path:
-        return _path(lake, table, self.scope, self.day)
+        return table_file(lake, table, scope=self.scope, day=self.day)
 
 
 def normalise(
@@ -126,7 +126,7 @@ def read(lake: Path, report: Report, *, scope: str, day: dt.date) -> Normalised 
     footers = []
     for table in report.tables:
         try:
-            footers.append(pq.read_metadata(_path(lake, table.name, scope, day)).metadata[_FOOTER])
+            footers.append(pq.read_metadata(table_file(lake, table.name, scope=scope, day=day)).metadata[_FOOTER])
         except (FileNotFoundError, KeyError, TypeError, pa.ArrowInvalid):
             return None
     if len(set(footers)) != 1:
@@ -204,12 +204,13 @@ def lake_hash(lake: Path, report: Report, *, scope: str, day: dt.date) -> str:
     """SHA-256 over the hashes of a day's Parquet files, in the catalogue's order; raises FileNotFoundError."""
     digests = []
     for table in report.tables:
-        with _path(lake, table.name, scope, day).open("rb") as file:
+        with table_file(lake, table.name, scope=scope, day=day).open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _path(lake: Path, table: str, scope: str, day: dt.date) -> Path:
+def table_file(lake: Path, table: str, *, scope: str, day: dt.date) -> Path:
+    """Where the rows of a table lie in the lake."""
     return lake / table / f"scope={scope}" / f"day={day}" / "rows.parquet"
 
 

@@ -27,6 +27,9 @@ amount    finite number, never negative
 """
 
 
+_ENTERPRISE = "enterprise."
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Whose report: an organization or an enterprise. `key` names it in tables, paths and logs."""
@@ -37,7 +40,12 @@ class Scope:
     @property
     def key(self) -> str:
         # A dot cannot stand in an organization's login, so the two kinds never share a key.
-        return self.name if self.kind == "org" else f"enterprise.{self.name}"
+        return self.name if self.kind == "org" else f"{_ENTERPRISE}{self.name}"
+
+    @classmethod
+    def of(cls, key: str) -> Scope:
+        """The scope that a key names."""
+        return cls("enterprise", key.removeprefix(_ENTERPRISE)) if key.startswith(_ENTERPRISE) else cls("org", key)
 
 
 DUCKDB_TYPES: Mapping[Kind, str] = {

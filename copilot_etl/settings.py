@@ -37,11 +37,14 @@ class Settings:
     allow_loopback_http: bool
     alert_webhook: str | None = field(repr=False)
 
-    def ready(self) -> Settings:
-        """These settings, if they are enough to ask GitHub for a report; raises ConfigError otherwise."""
+    def ready(self, *, offline: bool = False) -> Settings:
+        """These settings, if they are enough to ask GitHub for a report (`offline`: to read landed bytes again).
+
+        Raises ConfigError otherwise.
+        """
         if not self.scopes:
             raise ConfigError("COPILOT_ORGS is not set. Name at least one organization, for example COPILOT_ORGS=acme.")
-        if self.token is None and self.auth != "none":
+        if self.token is None and self.auth != "none" and not offline:
             raise ConfigError("GITHUB_TOKEN is not set. Set it, or GITHUB_AUTH=none behind a gateway that signs in.")
         return self
 

@@ -29,10 +29,12 @@ SCHEMAS = ("raw", "ops")
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What replacing a day did: the ledger's row now, and fields of GitHub's that were never met before."""
+    """What replacing a day did: the ledger's row now, fields of GitHub's that were never met before, and how many
+    records differ from the version before (0 when there was none)."""
 
     day: LedgerDay
     new_fields: tuple[str, ...]
+    restated_rows: int
 
 
 class Warehouse:
@@ -80,6 +82,51 @@ class Warehouse:
         finally:
             lock.release()
 
+    @contextmanager
+    def anew(self) -> Iterator[Warehouse]:
+        """An empty warehouse that takes this one's place at the end; nobody writes here meanwhile.
+
+        What only the file before knows is taken over. If that file cannot be read, it is kept as `*.damaged`.
+        """
+        fresh = Warehouse(self.path.with_name("rebuilt.duckdb"), wait=self._wait)
+        with self._locked() as deadline:
+            readable = self.path.exists() and self._settled(deadline)
+            discard(fresh.path)
+            try:
+                yield fresh
+                with fresh.connect() as connection:
+                    if readable and not self._taken_over(connection):
+                        readable = False
+                    connection.execute("checkpoint")
+                if not readable:
+                    for file in (self.path, _wal(self.path)):
+                        if file.exists():
+                            file.replace(f"{file}.damaged")
+                settle(fresh.path, self.path)
+            finally:
+                discard(fresh.path)
+                fresh.path.with_suffix(".lock").unlink(missing_ok=True)
+
+    def _settled(self, deadline: float) -> bool:
+        """Brings the file to the catalogue's schema and its log into it; false when it cannot be read."""
+        try:
+            with self._open(self.path, deadline) as connection:
+                _prepare(connection)
+                connection.execute("checkpoint")
+        except (duckdb.Error, ConfigError):
+            return False
+        return True
+
+    def _taken_over(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        try:
+            connection.execute(f"attach '{literal(self.path)}' as before (read_only)")
+            with _transaction(connection):
+                ledger.take_over(connection, "before")
+            connection.execute("detach before")
+        except duckdb.Error:
+            return False
+        return True
+
     def _open(self, path: Path, deadline: float) -> duckdb.DuckDBPyConnection:
         while True:
             try:
@@ -101,8 +148,7 @@ class Warehouse:
         # A kill while DuckDB writes the first pages of a new file leaves one that no later run can open,
         # so it is made under another name and renamed when it is whole.
         new = self.path.with_suffix(".new")
-        for stale in (new, Path(f"{new}.wal")):
-            stale.unlink(missing_ok=True)
+        discard(new)
         try:
             with duckdb.connect(new) as connection:
                 _prepare(connection)
@@ -155,16 +201,17 @@ class Warehouse:
                 lake_hash=records.lake_hash(lake, report, scope=scope, day=day),
                 loaded_at=seen_at,
             )
+            restated_rows = 0
             if before and old:
                 new = Contents(connection, report, scope=scope, day=day, name="new_contents")
-                ledger.note_restatement(
+                restated_rows = ledger.note_restatement(
                     connection, before, old=old, new=new, new_hash=normalised.content_hash, seen_at=received_at
                 )
             new_fields = ledger.note_fields(
                 connection, normalised, records.fields(normalised, report=report, lake=lake)
             )
             (now,) = ledger.read(connection, scope=scope, report=report.name, first=day, last=day)
-        return Replaced(now, new_fields)
+        return Replaced(now, new_fields, restated_rows)
 
     def note(self, looks: Sequence[Look]) -> None:
         """Puts looks that loaded nothing into the ledger; rows that are loaded stay."""
@@ -182,6 +229,16 @@ class Warehouse:
 
 
 # ----------------------------------------------------------------------------------------------- statements
+
+
+def _wal(path: Path) -> Path:
+    return Path(f"{path}.wal")
+
+
+def discard(path: Path) -> None:
+    """Removes a file that nobody has finished, with its write-ahead log."""
+    for each in (path, _wal(path)):
+        each.unlink(missing_ok=True)
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection) -> None:

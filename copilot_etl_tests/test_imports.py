@@ -25,7 +25,9 @@ MAY_IMPORT = {
     "warehouse": {"reports", "errors", "durable", "records", "ledger"},
     "dictionary": {"models"},
     "published": {"reports", "errors", "durable", "models", "dictionary", "ledger", "warehouse"},
-    "pipeline": {"reports", "errors", "github", "landing", "records", "ledger", "warehouse"},
+    "coverage": {"reports", "ledger"},
+    "pipeline": {"reports", "errors", "github", "landing", "records", "ledger", "coverage", "warehouse"},
+    "audit": {"reports", "errors", "landing", "records", "ledger", "pipeline", "warehouse"},
     "settings": {"reports", "errors"},
 }
 

@@ -9,12 +9,14 @@ import datetime as dt
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from copilot_etl import pipeline, settings
+from copilot_etl import coverage, pipeline, settings
+from copilot_etl.coverage import MISSING
 from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
 from copilot_etl.github import GitHub
 from copilot_etl.pipeline import Outcome, Store
@@ -42,6 +44,11 @@ class DayConfig(dg.Config):
     accept_shrink: bool = Field(
         default=False,
         description="Load a new version even if it has less than half of the people that are loaded now.",
+    )
+    from_raw: bool = Field(
+        default=False,
+        description="Do not ask GitHub: read the files again that have landed, for example because a new version of "
+        "copilot_etl knows more fields.",
     )
 
 
@@ -80,13 +87,14 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
     ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
         failed: list[Outcome] = []
         try:
-            chosen = settings.read().ready()
+            chosen = settings.read().ready(offline=config.from_raw)
             scopes = _chosen(chosen.scopes, config.scopes)
             for day, outcomes in _run(report, chosen, scopes, config, context.partition_keys, announce):
                 for outcome in outcomes:
                     context.log.info(_line(outcome))
                 bad = [outcome for outcome in outcomes if not outcome.good]
-                whole = not bad and len(scopes) == len(chosen.scopes)
+                missing = any(outcome.state == MISSING for outcome in outcomes)
+                whole = not bad and not missing and len(scopes) == len(chosen.scopes)
                 yield from _events(outcomes, day, whole, stages=stages)
                 failed += bad
         except CopilotEtlError as error:
@@ -117,12 +125,7 @@ def _run(
 ) -> Iterator[tuple[str, list[Outcome]]]:
     """The pipeline over the partitions; the outcomes of each day, all scopes together."""
     store = Store(chosen.data_dir)
-    with GitHub(
-        api_url=chosen.api_url,
-        token=chosen.token,
-        download_hosts=chosen.download_hosts,
-        allow_loopback_http=chosen.allow_loopback_http,
-    ) as github:
+    with nullcontext() if config.from_raw else _github(chosen) as github:
         outcomes: list[Outcome] = []
         for outcome in pipeline.run(
             report,
@@ -139,6 +142,15 @@ def _run(
             if len(outcomes) == len(scopes):
                 yield outcome.day.isoformat(), outcomes
                 outcomes = []
+
+
+def _github(chosen: settings.Settings) -> GitHub:
+    return GitHub(
+        api_url=chosen.api_url,
+        token=chosen.token,
+        download_hosts=chosen.download_hosts,
+        allow_loopback_http=chosen.allow_loopback_http,
+    )
 
 
 def _events(
@@ -160,8 +172,10 @@ def _events(
         "files": sum(outcome.files for outcome in outcomes),
         "bytes": sum(outcome.bytes for outcome in outcomes),
         "duplicates": sum(outcome.duplicates for outcome in outcomes),
+        "restated records": sum(outcome.restated_rows for outcome in outcomes),
         "records with unknown fields": sum(outcome.unknown_records for outcome in outcomes),
         "unknown fields": ", ".join(sorted({path for each in outcomes for path in each.unknown_fields})) or "none",
+        "new fields": ", ".join(sorted({path for each in outcomes for path in each.new_fields})) or "none",
     }
     for stage, key in stages.items():
         seconds = round(sum(outcome.seconds.get(stage, 0.0) for outcome in outcomes), 3)
@@ -179,7 +193,9 @@ def _failure(failed: Sequence[Outcome], days: int) -> str:
     shown = "\n".join(f"- {outcome.reason}" for outcome in failed[:10])
     more = f"\n- and {len(failed) - 10} more" if len(failed) > 10 else ""
     bad_days = len({outcome.day for outcome in failed})
-    return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}"
+    leaving = coverage.warning([(each.scope, each.day) for each in failed], dt.datetime.now(dt.UTC).date())
+    urgent = f"\n{leaving}" if leaving else ""
+    return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}{urgent}"
 
 
 def _ignore(_: Outcome) -> None:
@@ -193,6 +209,32 @@ load_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(*assets),
     description="Fetches, checks and loads days of every report. The schedule and `copilot-etl load` run this job.",
 )
+
+
+@dg.op(description="Makes lake and warehouse anew from the raw files; GitHub is not asked.")
+def rebuild_from_raw(context: dg.OpExecutionContext, announce: dg.ResourceParam[Announce]) -> None:
+    store = Store(settings.read().data_dir)
+    failed = []
+    try:
+        for outcome in pipeline.rebuild(
+            tuple(REPORTS.values()),
+            store=store,
+            warehouse=Warehouse(store.warehouse),
+            clock=lambda: dt.datetime.now(dt.UTC),
+        ):
+            announce(outcome)
+            context.log.info(_line(outcome))
+            failed += [] if outcome.good else [outcome]
+    except CopilotEtlError as error:
+        raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
+    if failed:
+        context.log.warning(_failure(failed, len({outcome.day for outcome in failed})))
+
+
+@dg.job(name="rebuild", description="Makes lake and warehouse anew from the raw files, then run `models` with `full`.")
+def rebuild_job() -> None:
+    rebuild_from_raw()
+
 
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -222,13 +264,15 @@ def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | lis
         ledger = Warehouse(Store(chosen.data_dir).warehouse, wait=20.0).ledger()
     except WarehouseBusy:
         ledger = ()  # somebody writes: asking for the whole window again costs little and loses nothing
-    wanted = pipeline.wanted_days(
-        ledger,
-        reports=tuple(REPORTS.values()),
-        scopes=chosen.scopes,
-        start=chosen.start_day,
-        today=now.date(),
-        lookback_days=chosen.lookback_days,
+    wanted = coverage.wanted_days(
+        coverage.coverage(
+            ledger,
+            reports=tuple(REPORTS.values()),
+            scopes=chosen.scopes,
+            start=chosen.start_day,
+            now=now,
+            lookback_days=chosen.lookback_days,
+        )
     )
     under_way = {
         run.tags.get("dagster/partition")
@@ -246,7 +290,7 @@ def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | lis
 
 defs = dg.Definitions(
     assets=assets,
-    jobs=[load_job],
+    jobs=[load_job, rebuild_job],
     schedules=[unsettled_days],
     resources={"announce": dg.ResourceDefinition.hardcoded_resource(_ignore)},
 )

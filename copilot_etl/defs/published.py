@@ -12,13 +12,13 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from copilot_etl import settings
+from copilot_etl import coverage, settings
 from copilot_etl.defs.pipeline import UNDER_WAY, load_key
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.pipeline import Store
 from copilot_etl.published import Built, Published, Refreshed
-from copilot_etl.reports import REPORTS
+from copilot_etl.reports import REPORTS, USERS_1_DAY
 from copilot_etl.warehouse import Warehouse
 
 PROJECT = read(Path(__file__).parents[2] / "sql")
@@ -174,6 +174,34 @@ def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     )
 
 
+@dg.asset_check(
+    asset=load_key(USERS_1_DAY),
+    name="history_is_safe",
+    description="No day is missing here that GitHub will soon not keep any more (it keeps a report for one year).",
+)
+def history_is_safe() -> dg.AssetCheckResult:
+    chosen = settings.read()
+    now = dt.datetime.now(dt.UTC)
+    leaving = [
+        each
+        for each in coverage.coverage(
+            Warehouse(Store(chosen.data_dir).warehouse).ledger(),
+            reports=tuple(REPORTS.values()),
+            scopes=chosen.scopes,
+            start=chosen.start_day,
+            now=now,
+            lookback_days=chosen.lookback_days,
+        )
+        if each.is_leaving
+    ]
+    return dg.AssetCheckResult(
+        passed=not leaving,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"days": len(leaving), "days left": min((each.days_left for each in leaving), default=365)},
+        description=coverage.warning([(each.scope, each.day) for each in leaving], now.date()) or "Nothing is leaving.",
+    )
+
+
 def _store() -> Store:
     store = Store(settings.read().data_dir)
     store.prepare()
@@ -182,7 +210,7 @@ def _store() -> Store:
 
 models_job = dg.define_asset_job(
     "models",
-    selection=dg.AssetSelection.assets(models, published),
+    selection=dg.AssetSelection.assets(models, published) | dg.AssetSelection.checks(history_is_safe),
     description="Rebuilds every model, holds the rules, and publishes the analysts' copy.",
 )
 
@@ -211,4 +239,6 @@ def _newest_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
     )
 
 
-defs = dg.Definitions(assets=[models, published], jobs=[models_job], sensors=[loads_landed])
+defs = dg.Definitions(
+    assets=[models, published], asset_checks=[history_is_safe], jobs=[models_job], sensors=[loads_landed]
+)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from copilot_etl import landing, pipeline, records
+from copilot_etl import coverage, landing, records
 from copilot_etl.errors import Refused
-from copilot_etl.reports import USERS_1_DAY, Scope
+from copilot_etl.reports import USERS_1_DAY
 from copilot_etl.sandbox import Fault, Organization
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.served import assert_equal_to_what_was_served, tables
@@ -203,7 +203,7 @@ def test_an_unknown_organization_stays_unknown_and_its_days_are_not_lost(line: C
         assert all(isinstance(outcome.error, Refused) for outcome in outcomes)
     assert len(made.asked()) == 2
 
-    assert "11-10" in wanted(made, dt.date(2026, 11, 24))
+    assert not coverage.settled(made.ledger()["octo-org", DAY])
     assert [outcome.state for outcome in made.load(DAY, NEXT)] == ["loaded", "loaded"]
 
 
@@ -401,50 +401,3 @@ def test_the_leftovers_of_killed_runs_are_swept(line: Callable[..., Line]) -> No
 
         assert [path.name for path in made.store.scratch.iterdir()] == [alive.parent.name]
     assert not list(made.store.scratch.iterdir())
-
-
-def wanted(line: Line, today: dt.date, *, scopes: tuple[str, ...] = ("octo-org",)) -> list[str]:
-    days = pipeline.wanted_days(
-        line.warehouse.ledger(),
-        reports=[USERS_1_DAY],
-        scopes=[Scope("org", name) for name in scopes],
-        start=dt.date(2025, 12, 12),
-        today=today,
-        lookback_days=7,
-    )
-    return [day.isoformat()[5:] for day in days]
-
-
-def test_at_first_the_window_is_wanted(line: Callable[..., Line]) -> None:
-    assert wanted(line(), dt.date(2026, 11, 24)) == ["11-17", "11-18", "11-19", "11-20", "11-21", "11-22", "11-23"]
-
-
-def test_days_that_may_still_change_are_wanted_again(line: Callable[..., Line]) -> None:
-    made = line()
-    made.load(*(dt.date(2026, 11, 17) + dt.timedelta(days=n) for n in range(7)))
-
-    assert wanted(made, dt.date(2026, 11, 24)) == ["11-21", "11-22", "11-23"]
-
-
-def test_after_a_pause_every_missed_day_is_wanted(line: Callable[..., Line]) -> None:
-    made = line()
-    made.now = dt.datetime(2026, 10, 20, 9, tzinfo=dt.UTC)
-    made.load(dt.date(2026, 10, 15), dt.date(2026, 10, 18))
-
-    days = wanted(made, dt.date(2026, 11, 3))
-
-    assert days == ["10-16", "10-17", *(f"10-{n}" for n in range(18, 32)), "11-01", "11-02"]
-
-
-def test_failed_and_quarantined_days_are_wanted_for_ever(line: Callable[..., Line]) -> None:
-    made = line(Fault("status", times=None, day=str(DAY), args={"code": 500}), Fault("malformed_line", day=str(NEXT)))
-    made.load(DAY, NEXT, LATER)
-
-    assert wanted(made, dt.date(2026, 11, 16)) == ["11-09", "11-10", "11-11", "11-13", "11-14", "11-15"]
-
-
-def test_a_new_organization_is_wanted_beside_a_settled_one(line: Callable[..., Line]) -> None:
-    made = line()
-    made.load(*(dt.date(2026, 11, 17) + dt.timedelta(days=n) for n in range(3)))
-
-    assert wanted(made, dt.date(2026, 11, 20), scopes=("octo-org", "octo-labs"))[0] == "11-13"

@@ -137,6 +137,14 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
             f"insert into raw.user_day_language_feature select * replace ('Brainfold' as language, {counters}) "
             "from raw.user_day_language_feature limit 1"
         )
+        connection.execute(
+            "insert into ops.restatements (scope, report, day, seen_at, rows_before, rows_after) "
+            "values ('octo-org', 'users-1-day', date '2026-11-08', timestamp '2026-11-09 04:15:00', 1, 2)"
+        )
+        connection.execute(
+            "insert into ops.schema_drift values ('octo-org', 'users-1-day', 'a_field', 'appeared', 'number', "
+            "date '2026-10-05', date '2026-10-05', 1, 1)"
+        )
     assert build(warehouse).kept
     with duckdb.connect(warehouse.path) as connection:
         connection.execute(f"attach '{file_of(warehouse)}' as published")

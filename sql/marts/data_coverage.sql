@@ -12,6 +12,17 @@ expected as (
     inner join core.dim_date as dates on histories.first_day <= dates.date_day
 ),
 
+restated as (
+    select
+        scope,
+        report,
+        day,
+        count(*) as restatements,
+        sum(rows_added + rows_removed + rows_changed)::bigint as late_change_rows,
+    from ops.restatements
+    group by scope, report, day
+),
+
 days as (
     select
         expected.scope,
@@ -27,6 +38,8 @@ days as (
         report_days.last_seen_at,
         report_days.loaded_at,
         report_days.last_error,
+        coalesce(restated.restatements, 0) as restatements,
+        coalesce(restated.late_change_rows, 0) as late_change_rows,
         expected.day > (now() at time zone 'UTC')::date - 3 as is_provisional,
         if(starts_with(expected.scope, 'enterprise.'), date '2025-10-10', date '2025-12-12') as github_first_day,
     from expected
@@ -35,6 +48,11 @@ days as (
             expected.scope = report_days.scope
             and expected.report = report_days.report
             and expected.day = report_days.day
+    left join restated
+        on
+            expected.scope = restated.scope
+            and expected.report = restated.report
+            and expected.day = restated.day
 )
 
 select
@@ -58,6 +76,8 @@ select
     bytes,
     unknown_fields,
     attempts,
+    restatements,
+    late_change_rows,
 
     first_seen_at,
     last_seen_at,

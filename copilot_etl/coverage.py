@@ -1,0 +1,157 @@
+"""What is known of every day that GitHub could have a report for: what is there, what is missing, and until when.
+
+GitHub keeps a report for one year, so a day that is not here by then is lost for good.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from copilot_etl.ledger import LedgerDay
+from copilot_etl.reports import Report, Scope
+
+LATE_DAYS = 7
+"""A day without a report is `not_ready` while it is this young, and `no_report` afterwards."""
+
+RESTATED_DAYS = 4
+"""GitHub restates a day for up to three days after it closed; looked at when it is this old, a day is settled."""
+
+OVERDUE_HOURS = 72
+"""A day that is not here this long after its end needs somebody: GitHub publishes within two or three days."""
+
+LEAVING_DAYS = 30
+"""A missing day that GitHub keeps for no longer than this is told in every message."""
+
+MISSING = "missing"
+"""The state of a day that was never asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDay:
+    """One scope, report and day. `row` is the ledger's, None if the day was never asked for.
+
+    `is_here`: loaded, or final without a report. `is_wanted`: the next scheduled run asks for it. `is_overdue`: it is
+    not here, and long past its time. `days_left`: how long GitHub still keeps it; zero or less when it does no more.
+    """
+
+    scope: str
+    report: str
+    day: dt.date
+    row: LedgerDay | None
+    is_here: bool
+    is_wanted: bool
+    is_overdue: bool
+    days_left: int
+
+    @property
+    def state(self) -> str:
+        return self.row.state if self.row else MISSING
+
+    @property
+    def is_leaving(self) -> bool:
+        """Not here, and soon nowhere."""
+        return not self.is_here and 0 < self.days_left <= LEAVING_DAYS
+
+
+def coverage(
+    ledger: Iterable[LedgerDay],
+    *,
+    reports: Sequence[Report],
+    scopes: Sequence[Scope],
+    start: dt.date,
+    now: dt.datetime,
+    lookback_days: int,
+) -> tuple[ReportDay, ...]:
+    """Every complete day (UTC) of every scope and report, by scope, report and day.
+
+    From `start` or the first day that the ledger knows; of scopes that are asked for no more, what the ledger knows.
+    A scheduled run wants, of the look-back window, every day that is not settled; before it, back to the first day that
+    the ledger knows, every day that is missing, failed, or was last looked at too early to be final. `now` is aware,
+    in UTC.
+    """
+    rows: dict[tuple[str, str], dict[dt.date, LedgerDay]] = {}
+    for row in ledger:
+        rows.setdefault((row.scope, row.report), {})[row.day] = row
+    found: list[ReportDay] = []
+    for scope in scopes:
+        for report in reports:
+            known = rows.pop((scope.key, report.name), {})
+            found += _days(report, scope, known, start=start, now=now, lookback_days=lookback_days)
+    for strangers in rows.values():  # of a scope that is asked for no more
+        found += [
+            ReportDay(row.scope, row.report, row.day, row, _is_here(row), False, False, days_left(row.day, now.date()))
+            for row in strangers.values()
+        ]
+    return tuple(sorted(found, key=lambda each: (each.scope, each.report, each.day)))
+
+
+def _days(
+    report: Report,
+    scope: Scope,
+    known: dict[dt.date, LedgerDay],
+    *,
+    start: dt.date,
+    now: dt.datetime,
+    lookback_days: int,
+) -> Iterator[ReportDay]:
+    today = now.date()
+    window = max(start, today - dt.timedelta(days=lookback_days))
+    kept_from = max(start, min(min(known, default=window), window))
+    day = min(start, min(known, default=start))
+    while day < today:
+        row = known.get(day)
+        is_kept = day >= kept_from
+        is_here = _is_here(row)
+        ended = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+        yield ReportDay(
+            scope.key,
+            report.name,
+            day,
+            row,
+            is_here=is_here,
+            is_wanted=is_kept and not (row and settled(row)),
+            is_overdue=is_kept and not is_here and now - ended > dt.timedelta(hours=OVERDUE_HOURS),
+            days_left=days_left(day, today),
+        )
+        day += dt.timedelta(days=1)
+
+
+def _is_here(row: LedgerDay | None) -> bool:
+    return row is not None and (row.loaded_at is not None or row.state == "no_report")
+
+
+def wanted_days(found: Iterable[ReportDay]) -> list[dt.date]:
+    """The days that a scheduled run asks GitHub for, oldest first."""
+    return sorted({each.day for each in found if each.is_wanted})
+
+
+def settled(row: LedgerDay) -> bool:
+    """Whether nothing new is to be expected of a day: it was old enough when it was last seen loaded, or missing."""
+    if row.state == "no_report":
+        return True
+    return row.state in ("loaded", "loaded_empty") and (row.last_seen_at.date() - row.day).days >= RESTATED_DAYS
+
+
+def days_left(day: dt.date, today: dt.date) -> int:
+    """How many days GitHub still keeps a report; zero or less when it is gone (one year, as documented)."""
+    try:
+        gone = day.replace(year=day.year + 1)
+    except ValueError:  # 29 February
+        gone = day.replace(year=day.year + 1, day=28)
+    return (gone - today).days
+
+
+def warning(missing: Iterable[tuple[str, dt.date]], today: dt.date) -> str:
+    """One line on those of some missing days (scope, day) that GitHub will soon not keep any more; else empty."""
+    leaving = sorted((days_left(day, today), day, scope) for scope, day in missing)
+    leaving = [each for each in leaving if 0 < each[0] <= LEAVING_DAYS]
+    if not leaving:
+        return ""
+    left, day, scope = leaving[0]
+    what = f"{len(leaving)} missing days leave" if len(leaving) > 1 else "1 missing day leaves"
+    return (
+        f"{what} GitHub within {LEAVING_DAYS} days, {scope} {day} in {left}. "
+        f"Load them: copilot-etl load --from {day} --to {max(each[1] for each in leaving)}"
+    )

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
-from copilot_etl_tests.faults.case import DAY, NEXT, YOUNG, Case, always, once
+from copilot_etl.sandbox import Fault
+from copilot_etl_tests.faults.case import AT, DAY, NEXT, YOUNG, Case, always, failed, once
 from copilot_etl_tests.faults.conftest import Play
 from copilot_etl_tests.served import assert_equal_to_what_was_served
 
 BOTH = ("octo-labs", "octo-org")
-AT = "octo-org 2026-11-10"
 NO_REPORT = f"{AT}: GitHub answered something that is not a report. Is a proxy or a sign-in page in between?"
 CHECK = "Check GITHUB_API_URL and the network, or try again later."
 NO_LINKS = "The contract changed: update copilot_etl."
 
 
-def failed(name: str, *faults: object, **changes: object) -> Case:
-    """A fault after which the earlier version stays and the day is asked for again another time."""
-    return Case(name, faults, **{"rows": "earlier", "state": "failed", "exit_code": 1, "fetched": (), **changes})  # type: ignore[arg-type]
-
-
-def refused(name: str, *faults: object, **changes: object) -> Case:
+def refused(name: str, *faults: Fault, **changes: Any) -> Case:
     """A fault that asking again cannot mend: one question."""
     return failed(name, *faults, **{"exit_code": 3, **changes})
 
 
-def given_up(name: str, kind: str, status: int, line: str, **options: object) -> Case:
+def given_up(name: str, kind: str, status: int, line: str, **options: Any) -> Case:
     """A fault that may pass, but never does: six questions are enough."""
     return failed(f"{name}, for ever", *always(kind, **options), asked=6 * (status,), line=f"failed: {line}")
 
@@ -480,19 +475,3 @@ def deaf() -> Iterator[int]:
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
         yield server.getsockname()[1]
-
-
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
-def test_days_and_waits_are_utc_wherever_the_machine_stands(
-    play: Play, monkeypatch: pytest.MonkeyPatch, zone: str
-) -> None:
-    import time
-
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    try:
-        play(Case("limit", [once("rate_secondary", wait=90, told="date")], asked=(403, 200), waits=(90,)))
-    finally:
-        monkeypatch.delenv("TZ")
-        time.tzset()
-    assert dt.datetime(2026, 1, 1).astimezone().tzname() is not None

@@ -323,7 +323,7 @@ def _judged(
                     else:
                         seen.add(key)
                         yield line if text is line.text else _Line(part, line.number, text)
-                line = None
+                    line = None  # what is refused before the next line is there is no fault of this one
         except Refusal as refusal:
             where = f"part {part} line {line.number}" if line else f"part {part}"
             raise _quarantined(scope, day, where, str(refusal)) from None

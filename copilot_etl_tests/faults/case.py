@@ -27,13 +27,13 @@ class Case:
     says whether another version was loaded before. `days` are loaded from `day` on, for `scopes`. `sandbox`, `limits`,
     `client` and `environ` change how the fake, the bounds, the client and the environment are set up.
 
-    What is true then: `rows` are those that GitHub serves now, those of the earlier version, or none (`anything` leaves it to `holds`); `state` is the
-    ledger's, and `also` that of other scopes and days; `exit_code` and `line`, the last one on stderr, are what a
-    person gets (`…` stands for a moment); `asked` are the statuses of the API's answers and `fetched` those of the
-    file host, 0 for a connection that gave none; `waits` are the seconds that were slept, `logged` is what is warned
-    of once. `holds` are queries and their rows.
+    What is true then: `rows` are those that GitHub serves now, those of the earlier version, or none (`anything` leaves
+    them to `holds`, queries and their rows); `state` is the ledger's, and `also` that of other scopes and days;
+    `exit_code` and `line`, the last one on stderr, are what a person gets (`…` stands for a moment); `asked` are the
+    statuses of the API's answers and `fetched` those of the file host, 0 for a connection that gave none; `waits` are
+    the seconds that were slept, `logged` is what is warned of once.
 
-    A day that was quarantined is loaded again without the fault, and is whole then.
+    With `heals` the day is loaded once more without the fault, and is whole then.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Case:
     waits: Sequence[int] = ()
     logged: str = ""
     holds: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
+    heals: bool = False
 
 
 def always(kind: str, **options: Any) -> tuple[Fault]:

@@ -109,7 +109,7 @@ def play(
             {"early_retry"} if case.waits else set()
         )
 
-        if case.state == "quarantined":
+        if case.heals:
             made.github.faults, made.limits = (), LIMITS
             made.changes = {}
             for name in case.environ:

@@ -251,6 +251,7 @@ CASES = [
     failed(
         "a file beyond the cap is not begun",
         limits={"file_bytes": 1000},
+        heals=True,
         state="quarantined",
         fetched=(200,),
         line=f"quarantined: {AT}: a file is larger than 0 GiB. Not loaded; please report this.",

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,11 +200,11 @@ def test_status_shows_states_and_reasons(shell: Callable[..., Shell]) -> None:
     shown = made.run("status")
     rows = json.loads(made.run("status", "--json").stdout)
 
-    assert shown.returncode == 0
-    assert "octo-org users-1-day: 1 no_report, 1 quarantined" in shown.stdout
-    assert "!-" in shown.stdout
+    assert shown.returncode == 1
+    assert re.search(r"octo-org users-1-day: \d+ missing, 1 no_report, 1 quarantined\n", shown.stdout)
+    assert "!-?" in shown.stdout
     assert "not valid JSON" in shown.stdout
-    assert [(row["scope"], row["day"], row["state"]) for row in rows] == [
+    assert [(row["scope"], row["day"], row["state"]) for row in rows if row["state"] != "missing"] == [
         ("octo-labs", DAY, "loaded"),
         ("octo-labs", NEXT, "no_report"),
         ("octo-org", DAY, "quarantined"),
@@ -312,3 +313,86 @@ def test_no_file_names_a_package_registry() -> None:
     for name in filter(None, listed):
         text = (ROOT / name).read_bytes().decode(errors="replace") if (ROOT / name).is_file() else ""
         assert not any(host in text for host in hosts), name
+
+
+# --------------------------------------------------------------------------------- verify, rebuild, from raw
+
+
+def test_a_flipped_bit_is_found_named_and_mended(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    load_range(made)
+    clean = made.run("verify")
+    (file,) = (made.data / "lake" / "user_day" / "scope=octo-org" / f"day={DAY}").iterdir()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+    damaged = made.run("verify")
+    line, *rest = damaged.stdout.splitlines()
+    command = line.partition(" Mend: copilot-etl ")[2].split()
+    asked = len(made.github.journal)
+    mended = made.run(*command)
+
+    assert (clean.returncode, clean.stderr) == (0, "")
+    assert clean.stdout.startswith("4 scope-days in ")
+    assert (damaged.returncode, rest) == (1, [])
+    assert line.startswith(f"lake octo-org {DAY}: the Parquet files of users-1-day are not what was loaded.")
+    assert damaged.stderr == f"copilot-etl: 1 findings in {made.data}.\n"
+    assert (mended.returncode, len(made.github.journal)) == (0, asked)
+    assert made.run("verify").returncode == 0
+
+
+def test_rebuild_makes_everything_from_raw_without_the_network(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    load_range(made)
+
+    def marts() -> list[tuple[object, ...]]:
+        with duckdb.connect(made.data / "published" / "copilot.duckdb", read_only=True) as connection:
+            return connection.execute("from marts.adoption_daily order by all").fetchall()
+
+    before, asked = marts(), len(made.github.journal)
+    shutil.rmtree(made.data / "lake")
+    shutil.rmtree(made.data / "published")
+    (made.data / "warehouse.duckdb").unlink()
+
+    rebuilt = made.run("rebuild", GITHUB_TOKEN="", COPILOT_ORGS="")
+
+    assert (rebuilt.returncode, rebuilt.stderr) == (0, "")
+    assert rebuilt.stdout.startswith("4 scope-days: 4 loaded; 4 new or changed with ")
+    assert (marts(), len(made.github.journal)) == (before, asked)
+    assert made.run("verify").returncode == 0
+
+
+def test_from_raw_needs_no_token_and_something_that_has_landed(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    nothing = made.run("load", "--from-raw", GITHUB_TOKEN="")
+    load_range(made)
+    asked = len(made.github.journal)
+    again = made.run("load", "--from-raw", "--scope", "octo-labs", GITHUB_TOKEN="")
+
+    assert (nothing.returncode, nothing.stdout) == (
+        0,
+        f"Nothing has landed in {made.data / 'raw'} of these days. Load them without --from-raw.\n",
+    )
+    assert again.stdout.startswith("2 scope-days: 2 loaded; 2 new or changed with ")
+    assert len(made.github.journal) == asked
+
+
+def test_status_says_what_is_missing_and_what_will_be_asked_for(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("malformed_line", scope="octo-org", day=NEXT, part=0, times=None))
+    load_range(made)
+    start = str(TUESDAY - dt.timedelta(days=2))
+
+    told = made.run("status", COPILOT_START_DAY=start, COPILOT_ORGS="octo-org")
+    days = json.loads(made.run("status", "--json", COPILOT_START_DAY=start, COPILOT_ORGS="octo-org").stdout)
+
+    octo = [each for each in days if each["scope"] == "octo-org"]
+    yesterday = TODAY - dt.timedelta(days=1)
+    assert told.returncode == 1
+    assert f"next run asks for {(TODAY - TUESDAY).days - 1} days, {NEXT} to {yesterday}" in told.stdout
+    assert f"2 days were never asked for: copilot-etl load --from {start} --to" in told.stdout
+    assert re.search(rf"days are not here 72 hours after their end, {NEXT} first", told.stdout)
+    assert [each["state"] for each in octo[:5]] == ["missing", "missing", "loaded", "quarantined", "missing"]
+    assert [each["is_wanted"] for each in octo[:5]] == [False, False, False, True, True]
+    assert octo[3]["days_left"] == (dt.date.fromisoformat(NEXT).replace(year=TUESDAY.year + 1) - TODAY).days
+    assert all(len(line) <= 200 for line in told.stdout.splitlines())

@@ -17,7 +17,6 @@ import pytest
 
 from copilot_etl import coverage, landing, records
 from copilot_etl.errors import Refused
-from copilot_etl.reports import USERS_1_DAY
 from copilot_etl.sandbox import Fault, Organization
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.served import assert_equal_to_what_was_served, tables

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ import pytest
 
 from copilot_etl import settings
 from copilot_etl.errors import ConfigError
+from copilot_etl.pipeline import Store
 from copilot_etl.sandbox import Organization
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.faults.case import AT, DAY, NEXT, Case, always, failed, once
@@ -158,6 +161,23 @@ def test_ten_thousand_people_of_a_day_stay_within_memory_and_time(line: Callable
     assert (outcome.state, outcome.rows) == ("loaded", 10_000)
     assert peak < 256 * 2**20
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_data_folder_of_somebody_else_is_named_with_its_owner() -> None:
+    # Not below pytest's own folder, which nobody else may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(ConfigError) as caught:
+                Store(Path(folder)).prepare()
+        finally:
+            os.seteuid(0)
+
+    assert str(caught.value) == (
+        f"Cannot write {folder}: Permission denied (it belongs to root). Set COPILOT_DATA_DIR."
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- clocks

@@ -6,8 +6,6 @@ import datetime as dt
 from collections import Counter
 from typing import Any
 
-import duckdb
-
 from copilot_etl.reports import USERS_1_DAY
 from copilot_etl_tests.conftest import Line
 
@@ -56,7 +54,7 @@ def tables(line: Line, scope: str | None = None, *, day: dt.date | None = None) 
 
 def assert_equal_to_what_was_served(line: Line, scope: str, day: dt.date) -> None:
     served = line.github.truth(scope, day)
-    with duckdb.connect(line.store.warehouse, read_only=True) as connection:
+    with line.reading() as connection:
 
         def found(table: str, *columns: str) -> Counter[tuple[Any, ...]]:
             sql = f"select {', '.join(columns)} from raw.{table} where scope = ? and day = ?"

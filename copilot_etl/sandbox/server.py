@@ -109,7 +109,7 @@ class Sandbox:
                 context.load_cert_chain(*self._tls)
                 server.socket = context.wrap_socket(server.socket, server_side=True)
             self._servers.append(server)
-            threading.Thread(target=server.serve_forever, args=(0.05,), name=f"sandbox-{side}", daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.02,), name=f"sandbox-{side}", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:

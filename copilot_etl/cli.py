@@ -123,7 +123,13 @@ def main() -> None:
 )
 @click.option("--to", "last", metavar="DAY", help="Last day to load. Default: yesterday (UTC).")
 @click.option("--scope", "scopes", multiple=True, metavar="NAME", help="Only this organization; may be repeated.")
-@click.option("--report", "reports", multiple=True, type=click.Choice(sorted(REPORTS)), help="Only this report.")
+@click.option(
+    "--report",
+    "reports",
+    multiple=True,
+    type=click.Choice(sorted(REPORTS)),
+    help="Only this report; may be repeated. Default: COPILOT_REPORTS.",
+)
 @click.option(
     "--accept-shrink", is_flag=True, help="Load a new version even if it has less than half of the loaded people."
 )
@@ -149,8 +155,9 @@ def load(
     copilot-etl load --from 2026-10-01 --to 2026-10-31  # a month
     copilot-etl load --from-raw                         # everything again, without the network
     """
-    del reports  # one report so far; the option is part of the public face
     chosen = settings.read().ready(offline=from_raw)
+    if reports:
+        chosen = replace(chosen, reports=tuple(REPORTS[name] for name in dict.fromkeys(reports)))
     days = _days(chosen, first, last, from_raw=from_raw)
     if not days:
         click.echo(
@@ -164,13 +171,17 @@ def load(
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
 
 
-def _days(chosen: Settings, first: str | None, last: str | None, *, from_raw: bool) -> list[dt.date]:
+def _days(
+    chosen: Settings, first: str | None, last: str | None, *, from_raw: bool
+) -> Mapping[dt.date, tuple[str, ...]]:
+    """The days to load, each with its reports."""
     today = dt.datetime.now(dt.UTC).date()
     raw = Store(chosen.data_dir).raw
-    landed = {day for report in REPORTS.values() for _, day in landing.days(raw, report.name)} if from_raw else set()
+    names = tuple(report.name for report in chosen.reports)
+    landed = {day for name in names for _, day in landing.days(raw, name)} if from_raw else set()
     if first is None and last is None:
         if from_raw:
-            return sorted(day for day in landed if chosen.start_day <= day < today)
+            return dict.fromkeys((day for day in sorted(landed) if chosen.start_day <= day < today), names)
         return coverage.wanted_days(_coverage(chosen))
     if first is None:
         raise ConfigError("--to needs --from. For one day give the same day twice.")
@@ -188,14 +199,14 @@ def _days(chosen: Settings, first: str | None, last: str | None, *, from_raw: bo
     if begin < chosen.start_day:
         raise ConfigError(f"--from: {begin} is before the first partition, {chosen.start_day} (COPILOT_START_DAY).")
     days = [begin + dt.timedelta(days=n) for n in range((end - begin).days + 1)]
-    return [day for day in days if day in landed] if from_raw else days
+    return dict.fromkeys((day for day in days if day in landed or not from_raw), names)
 
 
 def _coverage(chosen: Settings) -> tuple[ReportDay, ...]:
     """What is known of every day of every scope that is, or was, asked for."""
     return coverage.coverage(
         Warehouse(Store(chosen.data_dir).warehouse, wait=30.0).ledger(),
-        reports=tuple(REPORTS.values()),
+        reports=chosen.reports,
         scopes=chosen.scopes,
         start=chosen.start_day,
         now=dt.datetime.now(dt.UTC),
@@ -205,23 +216,24 @@ def _coverage(chosen: Settings) -> tuple[ReportDay, ...]:
 
 def _load(
     chosen: Settings,
-    days: Sequence[dt.date],
+    days: Mapping[dt.date, tuple[str, ...]],
     scopes: Sequence[str],
     *,
     accept_shrink: bool = False,
     from_raw: bool = False,
 ) -> list[Outcome]:
-    """Runs the load job over the days, then the models job; the outcomes of every scope and day that was reached."""
+    """Runs the load job over days and their reports, then the models job; the outcomes of all that was reached."""
     config = {"scopes": list(scopes), "accept_shrink": accept_shrink, "from_raw": from_raw}
     outcomes: list[Outcome] = []
-    wanted = len(days) * (len(scopes) or len(chosen.scopes))
+    asked = [scope for scope in chosen.scopes if scope.key in scopes or not scopes]
+    wanted = sum(len(REPORTS[name].of(asked)) for names in days.values() for name in names)
     with _instance(chosen) as instance, _progress("loading", wanted) as step:
 
         def announce(outcome: Outcome) -> None:
             outcomes.append(outcome)
             step(f"{outcome.scope} {outcome.day}")
 
-        for first, last in _ranges(days):
+        for first, last, names in _ranges(days):
             _execute(
                 instance,
                 "load",
@@ -229,7 +241,8 @@ def _load(
                     "dagster/asset_partition_range_start": str(first),
                     "dagster/asset_partition_range_end": str(last),
                 },
-                ops={report.asset_prefix: {"config": config} for report in REPORTS.values()},
+                ops={"load_days": {"config": config}},
+                assets=[REPORTS[name].asset_prefix for name in names],
                 resources={"announce": announce},
                 tolerate="failed",
             )
@@ -240,13 +253,15 @@ def _load(
     return outcomes
 
 
-def _ranges(days: Sequence[dt.date]) -> Iterator[tuple[dt.date, dt.date]]:
-    """Sorted days as unbroken ranges: each is one run."""
-    start = days[0]
-    for day, following in zip(days, [*days[1:], None], strict=True):
-        if following is None or (following - day).days > 1:
-            yield start, day
-            start = following or day
+def _ranges(days: Mapping[dt.date, tuple[str, ...]]) -> Iterator[tuple[dt.date, dt.date, tuple[str, ...]]]:
+    """Sorted days as unbroken ranges of the same reports: each is one run."""
+    start = None
+    for day, names in days.items():
+        start = start or day
+        following = day + dt.timedelta(days=1)
+        if days.get(following) != names:
+            yield start, day, names
+            start = None
 
 
 def _execute(
@@ -256,15 +271,20 @@ def _execute(
     tags: Mapping[str, str] | None = None,
     ops: Mapping[str, Any] | None = None,
     resources: Mapping[str, Any] | None = None,
+    assets: Sequence[str] = (),
     tolerate: str = "",
 ) -> None:
     """Runs a job of the code location in this process, visible in the web server like any other run.
 
+    `assets` are the prefixes of the assets to select (default: all of the job's).
     Raises what the run failed of, unless its failure has metadata under `tolerate`: it was told otherwise then.
     """
     from copilot_etl.definitions import defs
 
-    result = defs.resolve_job_def(job).execute_in_process(
+    definition = defs.resolve_job_def(job)
+    keys = [key for key in definition.asset_layer.executable_asset_keys if key.path[0] in assets]
+    result = definition.execute_in_process(
+        asset_selection=keys or None,
         instance=instance,
         tags=dict(tags or {}),
         resources=dict(resources) if resources else None,
@@ -537,7 +557,7 @@ def check() -> None:
         allow_loopback_http=chosen.allow_loopback_http,
     ) as github:
         for scope in chosen.scopes:
-            for report in REPORTS.values():
+            for report in chosen.reports:
                 code = 0
                 try:
                     links = github.links(report, scope, day)
@@ -599,7 +619,8 @@ def demo(days: int) -> None:
         click.echo(
             f"Loading {days} days of {', '.join(scope.key for scope in chosen.scopes)} into {chosen.data_dir} ..."
         )
-        outcomes = _load(chosen, [first + dt.timedelta(days=n) for n in range(days)], ())
+        names = tuple(report.name for report in chosen.reports)
+        outcomes = _load(chosen, dict.fromkeys((first + dt.timedelta(days=n) for n in range(days)), names), ())
     _tell(outcomes)
     _show_demo(store)
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))

@@ -66,7 +66,8 @@ def coverage(
 ) -> tuple[ReportDay, ...]:
     """Every complete day (UTC) of every scope and report, by scope, report and day.
 
-    From `start` or the first day that the ledger knows; of scopes that are asked for no more, what the ledger knows.
+    From `start`, the report's first day or the first day that the ledger knows; of scopes that are asked for no more,
+    what the ledger knows.
     A scheduled run wants, of the look-back window, every day that is not settled; before it, back to the first day that
     the ledger knows, every day that is missing, failed, or was last looked at too early to be final. `now` is aware,
     in UTC.
@@ -75,10 +76,11 @@ def coverage(
     for row in ledger:
         rows.setdefault((row.scope, row.report), {})[row.day] = row
     found: list[ReportDay] = []
-    for scope in scopes:
-        for report in reports:
+    for report in reports:
+        for scope in report.of(scopes):
             known = rows.pop((scope.key, report.name), {})
-            found += _days(report, scope, known, start=start, now=now, lookback_days=lookback_days)
+            first = max(start, report.first_day[scope.kind])
+            found += _days(report, scope, known, start=first, now=now, lookback_days=lookback_days)
     for strangers in rows.values():  # of a scope that is asked for no more
         found += [
             ReportDay(row.scope, row.report, row.day, row, _is_here(row), False, False, days_left(row.day, now.date()))
@@ -122,9 +124,13 @@ def _is_here(row: LedgerDay | None) -> bool:
     return row is not None and (row.loaded_at is not None or row.state == "no_report")
 
 
-def wanted_days(found: Iterable[ReportDay]) -> list[dt.date]:
-    """The days that a scheduled run asks GitHub for, oldest first."""
-    return sorted({each.day for each in found if each.is_wanted})
+def wanted_days(found: Iterable[ReportDay]) -> dict[dt.date, tuple[str, ...]]:
+    """The days that a scheduled run asks GitHub for, oldest first, with the reports that it asks for."""
+    wanted: dict[dt.date, set[str]] = {}
+    for each in found:
+        if each.is_wanted:
+            wanted.setdefault(each.day, set()).add(each.report)
+    return {day: tuple(sorted(wanted[day])) for day in sorted(wanted)}
 
 
 def settled(row: LedgerDay) -> bool:

@@ -12,6 +12,7 @@ import datetime as dt
 import functools
 import json
 import math
+import operator
 import re
 import types
 from collections import Counter
@@ -41,7 +42,17 @@ _STRICT: Mapping[Kind, Any] = {
     "flag": bool,
     "count": Annotated[int, msgspec.Meta(ge=0, le=_INT64)],
     "amount": Annotated[float, msgspec.Meta(ge=0, le=_AMOUNT)],
+    "json": Any,
 }
+
+Key = Hashable
+"""What tells the records of a scope and day apart: the value of the key column, or a tuple of several (or none)."""
+
+
+def key_of(report: Report, record: Mapping[str, Any]) -> Key:
+    """The key of a decoded record."""
+    values = tuple(int(record[column.name]) for column in report.key)
+    return values[0] if len(values) == 1 else values
 
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
@@ -61,7 +72,7 @@ class Shape:
 
 def shape_of(report: Report) -> Shape:
     """The whole record that the report's tables are unfolded from."""
-    record = Shape({"day": "text", report.key.name: report.key.kind})
+    record = Shape({"day": "text", **{column.name: column.kind for column in report.key}})
     for table in report.tables:
         if not table.sources:
             _add(record, table.columns)
@@ -93,7 +104,9 @@ class Gate:
 
     def __init__(self, report: Report, day: dt.date, *, owner: str = "", owner_id: str | None = None) -> None:
         self._shape = shape_of(report)
-        self._key = report.key.name
+        self._report = report
+        self._key = tuple(column.name for column in report.key)
+        self._key_of: Callable[[Any], Key] = operator.attrgetter(*self._key) if self._key else lambda record: ()
         self._day = day.isoformat()
         self._owner = owner
         self.owner_id = owner_id
@@ -105,10 +118,10 @@ class Gate:
 
     def _build(self) -> None:
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(
-            _struct(self._shape, tuple(self._adopted), required=(self._key, "day"))
+            _struct(self._shape, tuple(self._adopted), required=(*self._key, "day"))
         ).decode
 
-    def admit(self, line: bytes) -> tuple[int, bytes]:
+    def admit(self, line: bytes) -> tuple[Key, bytes]:
         """The line's key and the line as the reader behind the gate may see it.
 
         Raises Refusal when the line cannot be trusted.
@@ -129,9 +142,9 @@ class Gate:
             line = self._with_unknown(
                 line, {place: raw for path in self._adopted for place, raw in _find(record, path)}
             )
-        return getattr(record, self._key), line
+        return self._key_of(record), line
 
-    def _second_look(self, line: bytes) -> tuple[int, bytes]:
+    def _second_look(self, line: bytes) -> tuple[Key, bytes]:
         record = strict_json(line)
         if not isinstance(record, dict):
             raise Refusal(f"expected an object, got {_type_name(record)}")
@@ -139,14 +152,14 @@ class Gate:
         for path, place, value in _unknown(record, self._shape):
             unknown[place] = value
             self._consider(path, place)
-        for name in (self._key, "day"):
+        for name in (*self._key, "day"):
             if record.get(name) is None:
                 raise Refusal(f"{name} is missing")
         if record["day"] != self._day:
             raise Refusal("day is not the day of the report")
         if self._owner:
             self._hold_owner(record.get(self._owner))
-        return int(record[self._key]), self._with_unknown(line, unknown)
+        return key_of(self._report, record), self._with_unknown(line, unknown)
 
     def _hold_owner(self, value: str | int | None) -> None:
         if value is None or value == "":
@@ -210,7 +223,8 @@ def _struct(shape: Shape, adopted: tuple[tuple[str, ...], ...], *, required: tup
     def add(name: str, kind: Any) -> None:
         attribute = name if name.isidentifier() and not name.startswith("_") else f"field_{len(fields)}"
         rename[attribute] = name
-        fields.append((attribute, kind) if name in required else (attribute, kind | None, None))
+        optional = kind if kind is Any else kind | None
+        fields.append((attribute, kind) if name in required else (attribute, optional, None))
 
     for name, kind in shape.fields.items():
         if isinstance(kind, Shape):
@@ -295,6 +309,8 @@ def _check(value: Any, kind: Kind, *, where: str) -> None:
             raise Refusal(f"{where}: negative")
         if kind != "amount" and not -_INT64 - 1 <= value <= _INT64:
             raise Refusal(f"{where}: beyond 64 bits")
+    elif kind == "json":
+        return
     elif kind == "flag":
         if not isinstance(value, bool):
             raise Refusal(f"{where}: expected a boolean, got {_type_name(value)}")

@@ -244,8 +244,9 @@ class Contents:
         self.name = name
         where = "where scope = $scope and day = $day"
         values = {"scope": scope, "day": day}
+        key = f"[{', '.join(column.name for column in report.key)}]" if report.key else "1"
         rows = " union all ".join(
-            f'select {report.key.name} as key, hash(each) as fingerprint from raw."{table.name}" as each {where}'
+            f'select {key} as key, hash(each) as fingerprint from raw."{table.name}" as each {where}'
             for table in report.tables
         )
         connection.execute(

@@ -153,7 +153,7 @@ class Outcome:
 
 
 def run(
-    report: Report,
+    reports: Sequence[Report],
     *,
     scopes: Sequence[Scope],
     days: Iterable[dt.date],
@@ -163,7 +163,9 @@ def run(
     clock: Callable[[], dt.datetime],
     accept_shrink: bool = False,
 ) -> Iterator[Outcome]:
-    """Takes every day of every scope from GitHub to the warehouse, one outcome each, days in the order given.
+    """Takes every day of every report and scope from GitHub to the warehouse, one outcome each.
+
+    Days come in the order given, within a day the reports, within a report the scopes that have it.
 
     Without `github` the bytes that have landed are read again: the loaded version and those after it, or all of them
     into an empty warehouse; that a day was looked at is no news then.
@@ -179,21 +181,22 @@ def run(
         return
     store.prepare()
     store.sweep()
-    known = {(row.scope, row.day): row for row in warehouse.ledger() if row.report == report.name}
+    known = {(row.report, row.scope, row.day): row for row in warehouse.ledger()}
     answered = {row.scope for row in known.values() if row.state != "failed" or row.loaded_at}
     owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
     stopped: dict[str, CopilotEtlError] = {}
-    out_of_reach: Counter[str] = Counter()
+    out_of_reach: Counter[tuple[str, str]] = Counter()
     for day in days:
-        for scope in scopes:
+        for report, scope in ((each, scope) for each in reports for scope in each.of(scopes)):
+            place = (report.name, scope.key)
             error = stopped.get(scope.key)
-            if error is None and out_of_reach[scope.key] >= GONE_DAYS and not _kept(report, scope, day, clock()):
+            if error is None and out_of_reach[place] >= GONE_DAYS and not _kept(report, scope, day, clock()):
                 error = NotReady(f"No report: GitHub keeps none of {scope.key} this old; not asked for.")
                 outcome = Outcome(report.name, scope.key, day, "no_report", error=error)
                 warehouse.note([Look(scope.key, report.name, day, "no_report", clock(), str(error))])
             elif error is None:
                 walk = _Walk(
-                    report, scope, day, github, store, warehouse, clock, known.get((scope.key, day)), accept_shrink
+                    report, scope, day, github, store, warehouse, clock, known.get((*place, day)), accept_shrink
                 )
                 outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key))
                 if stops(outcome.error):
@@ -204,7 +207,7 @@ def run(
                     answered.add(scope.key)
                     owners[scope.key] = walk.owner_id
                 if isinstance(outcome.error, NotReady) and not _kept(report, scope, day, clock()):
-                    out_of_reach[scope.key] += 1
+                    out_of_reach[place] += 1
             else:
                 outcome = Outcome(report.name, scope.key, day, "failed", error=error)
                 warehouse.note([Look(scope.key, report.name, day, "failed", clock(), str(error))])
@@ -225,7 +228,7 @@ def rebuild(
                 landed.setdefault(scope, []).append(day)
             for scope, days in landed.items():
                 yield from run(
-                    report,
+                    [report],
                     scopes=[Scope.of(scope)],
                     days=sorted(days),
                     github=None,

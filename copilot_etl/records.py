@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from copilot_etl import durable
 from copilot_etl.errors import Quarantined
-from copilot_etl.gate import UNKNOWN, Gate, Refusal, Shape, shape_of, strict_json
+from copilot_etl.gate import UNKNOWN, Gate, Key, Refusal, Shape, key_of, shape_of, strict_json
 from copilot_etl.reports import DUCKDB_TYPES, Column, Kind, Report, Source, Table, raw_columns
 
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
@@ -94,8 +94,8 @@ def normalise(
         _Unfolding(report, scope=scope, day=day, folder=folder) as unfolding,
         ThreadPoolExecutor(_WORKERS, thread_name_prefix="unfold") as workers,
     ):
-        seen: set[int] = set()
-        repeated: set[int] = set()
+        seen: set[Key] = set()
+        repeated: set[Key] = set()
         pending: deque[Future[list[pa.Table]]] = deque()
         for piece in _pieces(_judged(gate, parts, seen, repeated, scope=scope, day=day)):
             if len(pending) == _WORKERS:
@@ -171,6 +171,7 @@ _JSON_TYPES: Mapping[Kind, str] = {
     "flag": "boolean",
     "count": "number",
     "amount": "number",
+    "json": "json",
 }
 
 
@@ -309,7 +310,7 @@ def _array(part: int, block: bytes, stream: BinaryIO) -> Iterator[_Line]:
 
 
 def _judged(
-    gate: Gate, parts: Sequence[Opener], seen: set[int], repeated: set[int], *, scope: str, day: dt.date
+    gate: Gate, parts: Sequence[Opener], seen: set[Key], repeated: set[Key], *, scope: str, day: dt.date
 ) -> Iterator[_Line]:
     """The lines that passed the gate, the first of each key; keys that stand more than once go to `repeated`."""
     for part, open_part in enumerate(parts, 1):
@@ -329,22 +330,23 @@ def _judged(
             raise _quarantined(scope, day, where, str(refusal)) from None
 
 
-def _duplicates(report: Report, parts: Sequence[Opener], repeated: set[int], *, scope: str, day: dt.date) -> int:
+def _duplicates(report: Report, parts: Sequence[Opener], repeated: set[Key], *, scope: str, day: dt.date) -> int:
     """How many repeats there are of the given keys; Quarantined when two records of one key differ."""
-    first: dict[int, bytes] = {}
+    first: dict[Key, bytes] = {}
+    names = " and ".join(column.name for column in report.key) or "day"
     count = 0
     for part, open_part in enumerate(parts, 1):
         with open_part() as stream:
             for line in _lines(part, stream):
                 where = f"part {part} line {line.number}"
-                key = int(msgspec.json.decode(line.text)[report.key.name])
+                key = key_of(report, msgspec.json.decode(line.text))
                 if key in repeated:
                     try:
                         record = msgspec.json.encode(strict_json(line.text), order="sorted")
                     except Refusal as refusal:
                         raise _quarantined(scope, day, where, str(refusal)) from None
                     if first.setdefault(key, record) != record:
-                        raise _quarantined(scope, day, where, f"a second, different record of one {report.key.name}")
+                        raise _quarantined(scope, day, where, f"a second, different record of one {names}")
                     count += 1
     return count - len(first)
 
@@ -480,7 +482,7 @@ def _record_columns(report: Report) -> dict[str, str]:
 
 def _duckdb_type(kind: Kind | Shape) -> str:
     if not isinstance(kind, Shape):
-        return DUCKDB_TYPES[kind]
+        return "JSON" if kind == "json" else DUCKDB_TYPES[kind]
     inner = ", ".join(f'"{name}" {_duckdb_type(field)}' for name, field in kind.fields.items())
     return f"STRUCT({inner})" + ("[]" if kind.many else "")
 
@@ -497,11 +499,11 @@ def _unfold_record(report: Report, table: Table) -> str:
         *(f'len(stage."{member}")' for member in _members(report)),
         f'stage."{UNKNOWN}"',
     ]
-    return _select(report, table, ["$scope", "stage.day", f"stage.{report.key.name}", *values], "stage")
+    return _select(report, table, [*_keys(report), *values], "stage")
 
 
 def _unfold_source(report: Report, table: Table, source: Source) -> str:
-    values = ["$scope", "stage.day", f"stage.{report.key.name}"]
+    values = _keys(report)
     if table.discriminator:
         values.append(f"'{source.label}'")
     for column in table.columns:
@@ -511,6 +513,10 @@ def _unfold_source(report: Report, table: Table, source: Source) -> str:
     return _select(
         report, table, values, f'(select *, "{source.member}" as item from stage) as stage where item is not null'
     )
+
+
+def _keys(report: Report) -> list[str]:
+    return ["$scope", "stage.day", *(f"stage.{column.name}" for column in report.key)]
 
 
 def _value(base: str, column: Column, *, name: str = "") -> str:

@@ -7,14 +7,14 @@ tables and their comments are all derived from what stands here. Field names and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
 ScopeKind = Literal["org", "enterprise"]
 
-Kind = Literal["id", "text", "key_text", "day", "flag", "count", "amount"]
+Kind = Literal["id", "text", "key_text", "day", "flag", "count", "amount", "json"]
 """What a value is.
 
 id        64-bit integer; GitHub sends some ids as digit strings in some reports, so both are read
@@ -24,6 +24,7 @@ day       calendar day, `YYYY-MM-DD`
 flag      boolean
 count     64-bit integer, never negative; `8.0` is read as 8, `"8"` and 8.5 are refused
 amount    finite number, never negative
+json      whatever stands there, kept as its JSON text: for a member whose inside GitHub does not document
 """
 
 
@@ -56,6 +57,7 @@ DUCKDB_TYPES: Mapping[Kind, str] = {
     "flag": "BOOLEAN",
     "count": "BIGINT",
     "amount": "DOUBLE",
+    "json": "VARCHAR",
 }
 
 
@@ -111,10 +113,15 @@ class Report:
     name: str
     endpoints: Mapping[ScopeKind, str]
     first_day: Mapping[ScopeKind, date]
-    key: Column
+    key: tuple[Column, ...]
+    """Which columns tell the records of a scope and day apart; none where there is one record."""
     tables: tuple[Table, ...] = field(repr=False)
     owner: Mapping[ScopeKind, str] = field(default_factory=dict)
     """The field of a record that says whose report it is from, by kind of scope."""
+
+    def of(self, scopes: Sequence[Scope]) -> tuple[Scope, ...]:
+        """Those of the scopes that have this report."""
+        return tuple(scope for scope in scopes if scope.kind in self.endpoints)
 
     @property
     def asset_prefix(self) -> str:
@@ -130,6 +137,9 @@ UNKNOWN_FIELDS = Column(
     "JSON object of every field in the record that this version does not know, by path; null when there is none.",
 )
 
+_USER_ID = Column("user_id", "id", "GitHub's id of the person; stable over renames and organizations.")
+_ORGANIZATION_ID = Column("organization_id", "key_text", "Id of the organization the report is for.")
+_ENTERPRISE_ID = Column("enterprise_id", "key_text", "Id of the enterprise; may be an empty string.")
 _INTERACTIONS = Column(
     "user_initiated_interaction_count", "count", "Explicit prompts sent by the user; not opened panels or shortcuts."
 )
@@ -185,6 +195,15 @@ def _distinct(name: str, what: str) -> Column:
     )
 
 
+_PLACES: Mapping[ScopeKind, str] = {"org": "orgs", "enterprise": "enterprises"}
+_OWNERS: Mapping[ScopeKind, str] = {"org": "organization_id", "enterprise": "enterprise_id"}
+
+_HOUSEKEEPING = (
+    Column("etl_id", "text", "GitHub's ETL housekeeping."),
+    Column("day_partition", "text", "GitHub's ETL housekeeping."),
+    Column("entity_id_partition", "id", "GitHub's ETL housekeeping."),
+)
+
 USERS_1_DAY = Report(
     name="users-1-day",
     endpoints={
@@ -193,7 +212,7 @@ USERS_1_DAY = Report(
     },
     # docs.github.com, concepts/copilot-usage-metrics: organization history starts two months later.
     first_day={"org": date(2025, 12, 12), "enterprise": date(2025, 10, 10)},
-    key=Column("user_id", "id", "GitHub's id of the person; stable over renames and organizations."),
+    key=(_USER_ID,),
     owner={"org": "organization_id"},
     tables=(
         Table(
@@ -201,8 +220,8 @@ USERS_1_DAY = Report(
             "One row per scope, day and user that GitHub saw; a row alone does not mean engagement.",
             (
                 Column("user_login", "text", "Login on that day; changes on rename, so never a key."),
-                Column("organization_id", "key_text", "Id of the organization the report is for."),
-                Column("enterprise_id", "key_text", "Id of the enterprise; may be an empty string."),
+                _ORGANIZATION_ID,
+                _ENTERPRISE_ID,
                 *_SEVEN,
                 Column(
                     "ai_credits_used",
@@ -246,9 +265,7 @@ USERS_1_DAY = Report(
                 _distinct("plugin", "CLI plugins"),
                 Column("report_start_day", "day", "First day of the report's window; 28-day exports only."),
                 Column("report_end_day", "day", "Last day of the report's window; 28-day exports only."),
-                Column("etl_id", "text", "GitHub's ETL housekeeping."),
-                Column("day_partition", "text", "GitHub's ETL housekeeping."),
-                Column("entity_id_partition", "id", "GitHub's ETL housekeeping."),
+                *_HOUSEKEEPING,
             ),
         ),
         Table(
@@ -369,12 +386,220 @@ USERS_1_DAY = Report(
     ),
 )
 
-REPORTS: Mapping[str, Report] = {report.name: report for report in (USERS_1_DAY,)}
+
+def _totals(name: str, kind: ScopeKind, first_day: date) -> Report:
+    """GitHub's own totals of a scope: one record a day. Organizations and enterprises share the tables."""
+    return Report(
+        name=name,
+        endpoints={kind: f"/{_PLACES[kind]}/{{scope}}/copilot/metrics/reports/{name}"},
+        first_day={kind: first_day},
+        key=(),
+        owner={kind: _OWNERS[kind]},
+        tables=_TOTALS_TABLES,
+    )
+
+
+def _people(name: str, who: str) -> Column:
+    return Column(name, "count", f"{who}; distinct people as GitHub counts them, so days never add up.")
+
+
+def _reviewers(how: str) -> tuple[Column, ...]:
+    return tuple(
+        _people(f"{period}_{how}_copilot_code_review_users", f"People with {how} Copilot code review, {window}")
+        for period, window in _WINDOWS.items()
+    )
+
+
+_WINDOWS = {"daily": "that day", "weekly": "from Sunday to that day", "monthly": "from the first of the month to it"}
+
+_PULL_REQUESTS = (
+    *(
+        Column(f"pull_requests_{name}", "count", meaning, path=f"pull_requests.{name}")
+        for name, meaning in (
+            ("total_created", "Pull requests created."),
+            ("total_created_by_copilot", "Pull requests created by Copilot."),
+            ("total_reviewed", "Pull requests reviewed."),
+            ("total_reviewed_by_copilot", "Pull requests reviewed by Copilot."),
+            ("total_merged", "Pull requests merged."),
+            ("total_merged_created_by_copilot", "Merged pull requests that Copilot created."),
+            ("total_merged_reviewed_by_copilot", "Merged pull requests that Copilot reviewed."),
+            ("total_suggestions", "Suggestions made in reviews."),
+            ("total_applied_suggestions", "Those of them that were applied."),
+            ("total_copilot_suggestions", "Suggestions that Copilot made in reviews."),
+            ("total_copilot_applied_suggestions", "Those of them that were applied."),
+        )
+    ),
+    *(
+        Column(
+            f"pull_requests_{name}",
+            "amount",
+            f"{meaning}, in minutes; a median, so it is never averaged or added. Null: none.",
+            path=f"pull_requests.{name}",
+        )
+        for name, meaning in (
+            ("median_minutes_to_merge", "Median time from opening to merging"),
+            ("median_minutes_to_merge_copilot_authored", "The same of pull requests that Copilot wrote"),
+            ("median_minutes_to_merge_copilot_reviewed", "The same of pull requests that Copilot reviewed"),
+        )
+    ),
+    Column(
+        "pull_requests_copilot_suggestions_by_comment_type",
+        "json",
+        "Copilot's suggestions by type of comment, as sent.",
+        path="pull_requests.copilot_suggestions_by_comment_type",
+    ),
+)
+
+_TOTALS_TABLES = (
+    Table(
+        "totals_day",
+        "One row per scope and day: GitHub's own totals, against which the sums of the users' rows are held.",
+        (
+            _ORGANIZATION_ID,
+            _ENTERPRISE_ID,
+            *_SEVEN,
+            *(_people(f"{period}_active_users", f"Active people, {window}") for period, window in _WINDOWS.items()),
+            _people("monthly_active_chat_users", "People who used IDE chat, since the first of the month"),
+            _people("monthly_active_agent_users", "People who used agent mode, since the first of the month"),
+            *(
+                _people(f"{period}_active_copilot_cloud_agent_users", f"People of the cloud agent, {window}")
+                for period, window in _WINDOWS.items()
+            ),
+            *_reviewers("active"),
+            *_reviewers("passive"),
+            _people("daily_active_cli_users", "People of the Copilot CLI that day; null: none, or before it existed"),
+            _people("daily_active_copilot_app_users", "People of the Copilot app that day"),
+            _people("daily_active_vscode_agent_users", "People of the VS Code Agents window that day"),
+            *_PULL_REQUESTS,
+            Column("copilot_feature_engagement", "json", "Engagement by feature, as sent."),
+            *_HOUSEKEEPING,
+        ),
+    ),
+    Table("totals_day_ide", "One row per scope, day and editor.", (_IDE, *_SEVEN), (Source("totals_by_ide"),)),
+    Table(
+        "totals_day_feature", "One row per scope, day and feature.", (_FEATURE, *_SEVEN), (Source("totals_by_feature"),)
+    ),
+    Table(
+        "totals_day_language_feature",
+        "One row per scope, day, language and feature; what is capped is in `others`.",
+        (_LANGUAGE, _FEATURE, *_SIX),
+        (Source("totals_by_language_feature"),),
+    ),
+    Table(
+        "totals_day_language_model",
+        "One row per scope, day, language and model; what is capped is in `others`.",
+        (_LANGUAGE, _MODEL, *_SIX),
+        (Source("totals_by_language_model"),),
+    ),
+    Table(
+        "totals_day_model_feature",
+        "One row per scope, day, model and feature; what is capped is in `others`.",
+        (_MODEL, _FEATURE, *_SEVEN),
+        (Source("totals_by_model_feature"),),
+    ),
+    Table(
+        "totals_day_cli",
+        "One row per scope and day with any use of Copilot CLI.",
+        _SESSIONS,
+        (Source("totals_by_cli", many=False),),
+    ),
+    Table(
+        "totals_day_copilot_app",
+        "One row per scope and day with any use of the Copilot app.",
+        _SESSIONS,
+        (Source("totals_by_copilot_app", many=False),),
+    ),
+    Table(
+        "totals_day_vscode_agent",
+        "One row per scope and day with any use of the VS Code Agents window.",
+        (
+            Column("session_count", "count", "Sessions of the day."),
+            Column("total_user_messages", "count", "Messages that people sent; null: unavailable."),
+        ),
+        (Source("totals_by_vscode_agent", many=False),),
+    ),
+    Table(
+        "totals_day_third_party_agent",
+        "One row per scope, day and third-party agent.",
+        (
+            Column("agent_id", "key_text", "Stable key of the agent."),
+            Column("agent_name", "text", "Name of the agent; may change."),
+            Column("user_initiated_interaction_count", "count", "Jobs started with this agent, not prompts."),
+            Column("session_count", "count", "Sessions with this agent."),
+        ),
+        (Source("totals_by_3rd_party_agent"),),
+    ),
+    Table(
+        "totals_day_adoption_phase",
+        "One row per scope, day and adoption phase.",
+        (
+            Column("phase_number", "count", "Adoption phase 0 to 3, over the trailing 28 days."),
+            Column("phase", "text", "Name of that phase."),
+            Column("version", "text", "Version of GitHub's phase definition."),
+            Column("total_engaged_users", "count", "Engaged people of that phase."),
+        ),
+        (Source("totals_by_ai_adoption_phase"),),
+    ),
+)
+
+ORGANIZATION_1_DAY = _totals("organization-1-day", "org", date(2025, 12, 12))
+ENTERPRISE_1_DAY = _totals("enterprise-1-day", "enterprise", date(2025, 10, 10))
+
+USER_TEAMS_1_DAY = Report(
+    name="user-teams-1-day",
+    endpoints={kind: f"/{place}/{{scope}}/copilot/metrics/reports/user-teams-1-day" for kind, place in _PLACES.items()},
+    # github.blog/changelog, 2026-05-14
+    first_day={"org": date(2026, 5, 14), "enterprise": date(2026, 5, 14)},
+    key=(Column("team_id", "id", "GitHub's id of the team."), _USER_ID),
+    owner=_OWNERS,
+    tables=(
+        Table(
+            "user_team_day",
+            "One row per scope, day, team and member; teams with fewer than five seated people are not in it.",
+            (
+                Column("user_login", "text", "Login on that day; changes on rename, so never a key."),
+                _ORGANIZATION_ID,
+                _ENTERPRISE_ID,
+                Column("slug", "text", "Name of the team in addresses; changes on rename."),
+                *_HOUSEKEEPING,
+            ),
+        ),
+    ),
+)
+
+REPOS_1_DAY = Report(
+    name="repos-1-day",
+    endpoints={kind: f"/{place}/{{scope}}/copilot/metrics/reports/repos-1-day" for kind, place in _PLACES.items()},
+    # github.blog/changelog, 2026-07-17; the documented example is of 2026-07-14
+    first_day={"org": date(2026, 7, 14), "enterprise": date(2026, 7, 14)},
+    key=(Column("repo_id", "id", "GitHub's id of the repository."),),
+    owner={"org": "organization_id"},
+    tables=(
+        Table(
+            "repo_day",
+            "One row per scope, day and repository with pull request activity.",
+            (
+                _ORGANIZATION_ID,
+                _ENTERPRISE_ID,
+                Column("repo_owner_name", "text", "Owner of the repository."),
+                Column("repo_name", "text", "Name of the repository; changes on rename."),
+                Column("repo_visibility", "text", "`PUBLIC`, `INTERNAL` or `PRIVATE`."),
+                *_PULL_REQUESTS,
+                Column("pull_request_review_times", "json", "Times of reviews as sent; since 2026-09-25."),
+                *_HOUSEKEEPING,
+            ),
+        ),
+    ),
+)
+
+REPORTS: Mapping[str, Report] = {
+    report.name: report for report in (USERS_1_DAY, ORGANIZATION_1_DAY, ENTERPRISE_1_DAY, USER_TEAMS_1_DAY, REPOS_1_DAY)
+}
 
 
 def raw_columns(report: Report, table: Table) -> tuple[Column, ...]:
     """All columns of `raw.<table>` in their order: the keys, then the table's own."""
-    keys = (SCOPE, DAY, report.key, *((table.discriminator,) if table.discriminator else ()))
+    keys = (SCOPE, DAY, *report.key, *((table.discriminator,) if table.discriminator else ()))
     own = table.columns if table.sources else (*table.columns, *_member_sizes(report), UNKNOWN_FIELDS)
     return (*keys, *own)
 

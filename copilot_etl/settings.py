@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from copilot_etl.errors import ConfigError
-from copilot_etl.reports import USERS_1_DAY, Scope, ScopeKind
+from copilot_etl.reports import REPORTS, USERS_1_DAY, Report, Scope, ScopeKind
 
 # RFC 6750's token characters: whatever is outside them would show the token in an error of the HTTP library.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
@@ -29,6 +29,7 @@ class Settings:
     auth: str
     token: str | None = field(repr=False)
     scopes: tuple[Scope, ...]
+    reports: tuple[Report, ...]
     download_hosts: tuple[str, ...]
     data_dir: Path
     dagster_home: Path
@@ -67,6 +68,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         auth=auth,
         token=None if auth == "none" else _token(env),
         scopes=scopes,
+        reports=_reports(env),
         download_hosts=_hosts(env),
         data_dir=data_dir,
         dagster_home=Path(env.get("DAGSTER_HOME") or data_dir / "dagster"),
@@ -130,6 +132,16 @@ def _scopes(env: Mapping[str, str], name: str, kind: ScopeKind, pattern: re.Patt
                 f"{name}: {item[:60]!r} is not a name GitHub gives. Use the name in the address, comma-separated."
             )
     return tuple(Scope(kind, item) for item in dict.fromkeys(names))
+
+
+def _reports(env: Mapping[str, str]) -> tuple[Report, ...]:
+    names = [item.strip().lower() for item in env.get("COPILOT_REPORTS", "").split(",") if item.strip()]
+    for name in names:
+        if name != "all" and name not in REPORTS:
+            raise ConfigError(f"COPILOT_REPORTS: {name[:40]!r} is not `all` or one of {', '.join(REPORTS)}.")
+    if "all" in names:
+        return tuple(REPORTS.values())
+    return tuple(report for name, report in REPORTS.items() if name in (names or [USERS_1_DAY.name]))
 
 
 def _hosts(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -284,7 +284,7 @@ def _wanted_columns() -> list[tuple[str, str, str, str, str]]:
         for name, table in OPS_TABLES.items()
         for column, (kind, meaning) in table.columns.items()
     ]
-    return [*raw, *ops]
+    return list(dict.fromkeys([*raw, *ops]))  # reports may share tables
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Line:
         with self.client() as github:
             return list(
                 pipeline.run(
-                    USERS_1_DAY,
+                    [USERS_1_DAY],
                     scopes=[Scope("org", name) for name in scopes],
                     days=days,
                     github=github,

@@ -8,7 +8,7 @@ recorded as good.
 import datetime as dt
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -52,14 +52,13 @@ class DayConfig(dg.Config):
     )
 
 
-def load_key(report: Report) -> dg.AssetKey:
-    """The asset that stands for the report's `raw` tables."""
-    return dg.AssetKey([report.asset_prefix, "load"])
+def stages(report: Report) -> dict[str, dg.AssetKey]:
+    """The three assets of a report, by stage of the walk."""
+    return {name: dg.AssetKey([report.asset_prefix, name]) for name in ("files", "tables", "load")}
 
 
-def _report_assets(report: Report) -> dg.AssetsDefinition:
-    stages = {name: dg.AssetKey([report.asset_prefix, name]) for name in ("files", "tables", "load")}
-    files, tables, load = stages.values()
+def _specs(report: Report) -> list[dg.AssetSpec]:
+    files, tables, load = stages(report).values()
 
     def spec(key: dg.AssetKey, after: Sequence[dg.AssetKey], kinds: set[str], description: str) -> dg.AssetSpec:
         return dg.AssetSpec(
@@ -72,39 +71,43 @@ def _report_assets(report: Report) -> dg.AssetsDefinition:
             owners=["team:data"],
         )
 
-    @dg.multi_asset(
-        name=report.asset_prefix,
-        specs=[
-            spec(files, [], {"github", "file"}, f"The files of `{report.name}` as GitHub signed them, stored once."),
-            spec(tables, [files], {"parquet"}, f"The records of `{report.name}`, checked and unfolded, in the lake."),
-            spec(load, [tables], {"duckdb"}, f"The `raw` tables of `{report.name}`: each day replaced whole."),
-        ],
-        partitions_def=PARTITIONS,
-        backfill_policy=dg.BackfillPolicy.multi_run(DAYS_A_RUN),
-    )
-    def days(
-        context: dg.AssetExecutionContext, config: DayConfig, announce: dg.ResourceParam[Announce]
-    ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
-        failed: list[Outcome] = []
-        try:
-            chosen = settings.read().ready(offline=config.from_raw)
-            scopes = _chosen(chosen.scopes, config.scopes)
-            for day, outcomes in _run(report, chosen, scopes, config, context.partition_keys, announce):
-                for outcome in outcomes:
-                    context.log.info(_line(outcome))
-                bad = [outcome for outcome in outcomes if not outcome.good]
-                missing = any(outcome.state == MISSING for outcome in outcomes)
-                whole = not bad and not missing and len(scopes) == len(chosen.scopes)
-                yield from _events(outcomes, day, whole, stages=stages)
-                failed += bad
-        except CopilotEtlError as error:
-            raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
-        if failed:
-            raise dg.Failure(
-                _failure(failed, len(context.partition_keys)), metadata={"failed": len(failed)}, allow_retries=False
-            )
+    return [
+        spec(files, [], {"github", "file"}, f"The files of `{report.name}` as GitHub signed them, stored once."),
+        spec(tables, [files], {"parquet"}, f"The records of `{report.name}`, checked and unfolded, in the lake."),
+        spec(load, [tables], {"duckdb"}, f"The `raw` tables of `{report.name}`: each day replaced whole."),
+    ]
 
-    return days
+
+@dg.multi_asset(
+    name="load_days",
+    specs=[spec for report in REPORTS.values() for spec in _specs(report)],
+    partitions_def=PARTITIONS,
+    backfill_policy=dg.BackfillPolicy.multi_run(DAYS_A_RUN),
+    can_subset=True,
+)
+def days(
+    context: dg.AssetExecutionContext, config: DayConfig, announce: dg.ResourceParam[Announce]
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
+    """Takes days of the selected reports from GitHub to the `raw` tables, and records each as it ends."""
+    reports = [each for each in REPORTS.values() if context.selected_asset_keys & set(stages(each).values())]
+    failed: list[Outcome] = []
+    try:
+        chosen = settings.read().ready(offline=config.from_raw)
+        scopes = _chosen(chosen.scopes, config.scopes)
+        for day, outcomes in _run(reports, chosen, scopes, config, context.partition_keys, announce):
+            for outcome in outcomes:
+                context.log.info(_line(outcome))
+            for report in reports:
+                mine = [outcome for outcome in outcomes if outcome.report == report.name]
+                whole = all(outcome.good and outcome.state != MISSING for outcome in mine)
+                yield from _events(mine, day, whole and len(mine) == len(report.of(chosen.scopes)), report)
+            failed += [outcome for outcome in outcomes if not outcome.good]
+    except CopilotEtlError as error:
+        raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
+    if failed:
+        raise dg.Failure(
+            _failure(failed, len(context.partition_keys)), metadata={"failed": len(failed)}, allow_retries=False
+        )
 
 
 def _chosen(scopes: Sequence[Scope], names: Sequence[str]) -> tuple[Scope, ...]:
@@ -116,19 +119,23 @@ def _chosen(scopes: Sequence[Scope], names: Sequence[str]) -> tuple[Scope, ...]:
 
 
 def _run(
-    report: Report,
+    reports: Sequence[Report],
     chosen: settings.Settings,
     scopes: Sequence[Scope],
     config: DayConfig,
     keys: Sequence[str],
     announce: Announce,
 ) -> Iterator[tuple[str, list[Outcome]]]:
-    """The pipeline over the partitions; the outcomes of each day, all scopes together."""
+    """The pipeline over the partitions; the outcomes of each day, all reports and scopes together."""
+    a_day = sum(len(report.of(scopes)) for report in reports)
+    if not a_day:
+        names = ", ".join(report.name for report in reports)
+        raise ConfigError(f"No configured scope has the report {names}. Set COPILOT_ORGS or COPILOT_ENTERPRISES.")
     store = Store(chosen.data_dir)
     with nullcontext() if config.from_raw else _github(chosen) as github:
         outcomes: list[Outcome] = []
         for outcome in pipeline.run(
-            report,
+            reports,
             scopes=scopes,
             days=[dt.date.fromisoformat(key) for key in sorted(keys)],
             github=github,
@@ -139,7 +146,7 @@ def _run(
         ):
             announce(outcome)
             outcomes.append(outcome)
-            if len(outcomes) == len(scopes):
+            if len(outcomes) == a_day:
                 yield outcome.day.isoformat(), outcomes
                 outcomes = []
 
@@ -154,7 +161,7 @@ def _github(chosen: settings.Settings) -> GitHub:
 
 
 def _events(
-    outcomes: Sequence[Outcome], day: str, whole: bool, *, stages: Mapping[str, dg.AssetKey]
+    outcomes: Sequence[Outcome], day: str, whole: bool, report: Report
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
     """A materialization an asset for a whole day; for a day that lacks a scope, what did happen as observations."""
     event = dg.AssetMaterialization if whole else dg.AssetObservation
@@ -177,7 +184,7 @@ def _events(
         "unknown fields": ", ".join(sorted({path for each in outcomes for path in each.unknown_fields})) or "none",
         "new fields": ", ".join(sorted({path for each in outcomes for path in each.new_fields})) or "none",
     }
-    for stage, key in stages.items():
+    for stage, key in stages(report).items():
         seconds = round(sum(outcome.seconds.get(stage, 0.0) for outcome in outcomes), 3)
         yield event(key, partition=day, metadata={**metadata, "seconds": seconds})
 
@@ -202,11 +209,9 @@ def _ignore(_: Outcome) -> None:
     """The web server's run has its log; only the command line listens to outcomes."""
 
 
-assets = [_report_assets(report) for report in REPORTS.values()]
-
 load_job = dg.define_asset_job(
     "load",
-    selection=dg.AssetSelection.assets(*assets),
+    selection=dg.AssetSelection.assets(days),
     description="Fetches, checks and loads days of every report. The schedule and `copilot-etl load` run this job.",
 )
 
@@ -267,7 +272,7 @@ def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | lis
     wanted = coverage.wanted_days(
         coverage.coverage(
             ledger,
-            reports=tuple(REPORTS.values()),
+            reports=chosen.reports,
             scopes=chosen.scopes,
             start=chosen.start_day,
             now=now,
@@ -278,18 +283,25 @@ def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | lis
         run.tags.get("dagster/partition")
         for run in context.instance.get_runs(dg.RunsFilter(job_name=load_job.name, statuses=UNDER_WAY))
     }
-    days = [day for day in map(dt.date.isoformat, wanted) if day not in under_way]
-    if not days:
+    due = {day.isoformat(): names for day, names in wanted.items() if day.isoformat() not in under_way}
+    if not due:
         return dg.SkipReason(
             "Every day is being loaded already."
             if wanted
             else "Every day is settled: loaded, and old enough to be final."
         )
-    return [dg.RunRequest(run_key=f"{day}@{now:%Y-%m-%dT%H:%M}", partition_key=day) for day in days]
+    return [
+        dg.RunRequest(
+            run_key=f"{day}@{now:%Y-%m-%dT%H:%M}",
+            partition_key=day,
+            asset_selection=[key for name in names for key in stages(REPORTS[name]).values()],
+        )
+        for day, names in due.items()
+    ]
 
 
 defs = dg.Definitions(
-    assets=assets,
+    assets=[days],
     jobs=[load_job, rebuild_job],
     schedules=[unsettled_days],
     resources={"announce": dg.ResourceDefinition.hardcoded_resource(_ignore)},

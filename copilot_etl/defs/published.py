@@ -13,7 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from copilot_etl import coverage, settings
-from copilot_etl.defs.pipeline import UNDER_WAY, load_key
+from copilot_etl.defs.pipeline import UNDER_WAY, stages
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.pipeline import Store
@@ -40,7 +40,7 @@ def _upstream(name: str) -> list[dg.AssetKey]:
     schema, table = name.split(".")
     if schema in ("raw", "ops"):
         return [
-            load_key(report)
+            stages(report)["load"]
             for report in REPORTS.values()
             if schema == "ops" or table in {each.name for each in report.tables}
         ]
@@ -175,7 +175,7 @@ def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 
 @dg.asset_check(
-    asset=load_key(USERS_1_DAY),
+    asset=stages(USERS_1_DAY)["load"],
     name="history_is_safe",
     description="No day is missing here that GitHub will soon not keep any more (it keeps a report for one year).",
 )
@@ -186,7 +186,7 @@ def history_is_safe() -> dg.AssetCheckResult:
         each
         for each in coverage.coverage(
             Warehouse(Store(chosen.data_dir).warehouse).ledger(),
-            reports=tuple(REPORTS.values()),
+            reports=chosen.reports,
             scopes=chosen.scopes,
             start=chosen.start_day,
             now=now,
@@ -218,7 +218,7 @@ models_job = dg.define_asset_job(
 @dg.sensor(job=models_job, minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def loads_landed(context: dg.SensorEvaluationContext) -> dg.SkipReason | dg.RunRequest:
     """Refreshes the models when loads have landed since the last refresh, whether or not their run went well."""
-    newest = max((_newest_event(context.instance, load_key(report)) for report in REPORTS.values()), default=0)
+    newest = max((_newest_event(context.instance, stages(report)["load"]) for report in REPORTS.values()), default=0)
     if newest <= int(context.cursor or 0):
         return dg.SkipReason("Nothing was loaded since the last refresh.")
     if context.instance.get_runs_count(dg.RunsFilter(job_name=models_job.name, statuses=UNDER_WAY)):

@@ -11,10 +11,11 @@ import pytest
 from copilot_etl.definitions import defs
 from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
 from copilot_etl.defs.published import CHECKS, PROJECT
+from copilot_etl.reports import REPORTS
 from copilot_etl.sandbox import Fault
 from copilot_etl_tests.conftest import Line
 
-DAILY = {"users_1_day/files", "users_1_day/tables", "users_1_day/load"}
+DAILY = {f"{report.asset_prefix}/{name}" for report in REPORTS.values() for name in ("files", "tables", "load")}
 
 
 def test_the_code_location_holds_together() -> None:
@@ -47,7 +48,8 @@ def test_models_depend_on_what_their_sql_reads() -> None:
 def test_every_rule_is_an_asset_check_or_part_of_its_tables_check() -> None:
     checks = {(key.asset_key.to_user_string(), key.name) for key in defs.resolve_asset_graph().asset_check_keys}
 
-    assert checks == {(key.asset_key.to_user_string(), key.name) for key in CHECKS}
+    rules = {(key.asset_key.to_user_string(), key.name) for key in CHECKS}
+    assert checks == {*rules, ("users_1_day/load", "history_is_safe")}
     assert {rule.full_name for rules in CHECKS.values() for rule in rules} == {rule.full_name for rule in PROJECT.rules}
     for key, rules in CHECKS.items():
         assert len({rule.severity for rule in rules}) == 1
@@ -77,6 +79,8 @@ def asked(line: Line, monkeypatch: pytest.MonkeyPatch, now: str, **env: str) -> 
         return result.skip_message or ""
     assert isinstance(result, list)
     assert len({request.run_key for request in result}) == len(result)
+    selected = {key.path[0] for request in result for key in request.asset_selection or ()}
+    assert selected == {name.replace("-", "_") for name in env.get("COPILOT_REPORTS", "users-1-day").split(",")}
     return [request.partition_key or "" for request in result]
 
 
@@ -109,6 +113,17 @@ def test_the_last_day_asked_for_is_yesterday_in_utc(
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
 
     assert asked(line(), monkeypatch, now)[-1] == last
+
+
+def test_each_report_is_asked_for_the_days_that_it_lacks(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    made.load(*(day(number) for number in range(12, 20)))
+
+    assert asked(made, monkeypatch, "2026-11-20T04:15", COPILOT_REPORTS="user-teams-1-day") == [
+        f"2026-11-{number}" for number in range(13, 20)
+    ]
 
 
 def test_settled_days_are_left_alone(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -353,7 +353,7 @@ def test_a_kill_between_parquet_and_load_loses_nothing(line: Callable[..., Line]
         Warehouse.replace_day = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
         store = pipeline.Store(Path({str(made.store.root)!r}))
         with GitHub(api_url={made.github.api_url!r}, token={made.github.token!r}, allow_loopback_http=True) as github:
-            list(pipeline.run(USERS_1_DAY, scopes=[Scope("org", "octo-org")], days=[dt.date(2026, 11, 11)],
+            list(pipeline.run([USERS_1_DAY], scopes=[Scope("org", "octo-org")], days=[dt.date(2026, 11, 11)],
                 github=github, store=store, warehouse=Warehouse(store.warehouse),
                 clock=lambda: dt.datetime.now(dt.UTC)))
     """

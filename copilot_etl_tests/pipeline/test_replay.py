@@ -24,7 +24,7 @@ OPS = ("report_days", "restatements", "field_days", "schema_drift")
 def replay(made: Line, *days: dt.date, report: Report = USERS_1_DAY) -> list[Outcome]:
     return list(
         pipeline.run(
-            report,
+            [report],
             scopes=[Scope("org", "octo-org")],
             days=days,
             github=None,

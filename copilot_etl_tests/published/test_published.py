@@ -310,9 +310,12 @@ def test_the_file_has_models_and_ledger_but_no_raw_rows(line: Callable[..., Line
 
     assert content(published.path, "select schema_name, table_name from duckdb_tables() order by all") == [
         ("marts", "example"),
+        ("ops", "field_days"),
         ("ops", "model_builds"),
         ("ops", "published"),
         ("ops", "report_days"),
+        ("ops", "restatements"),
+        ("ops", "schema_drift"),
     ]
     assert content(published.path, "select first_day, last_day, days_loaded, scopes from ops.published") == [
         (DAY, TODAY - dt.timedelta(days=1), 2, 1)

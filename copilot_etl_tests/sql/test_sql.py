@@ -128,7 +128,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
         weeks = (dt.date(2026, 10, 5), dt.date(2026, 11, 2))
         days = [monday + dt.timedelta(days=n) for monday in weeks for n in range(7)]
         for outcome in pipeline.run(
-            USERS_1_DAY, scopes=scopes, days=days, github=client, store=store, warehouse=warehouse, clock=lambda: NOW
+            [USERS_1_DAY], scopes=scopes, days=days, github=client, store=store, warehouse=warehouse, clock=lambda: NOW
         ):
             assert outcome.good
     with warehouse.connect() as connection:

@@ -22,8 +22,6 @@ from copilot_etl_tests.served import assert_equal_to_what_was_served, tables
 
 Play = Callable[[Case], Line]
 
-LIMITS = replace(QUICK, connect_seconds=0.3, read_seconds=0.3, api_seconds=0.6, file_seconds=0.6)
-
 
 @dataclass(frozen=True)
 class Earlier:
@@ -61,7 +59,7 @@ def play(
         if case.publish:
             made.github.publish("octo-org", case.day, case.publish(made.github.truth("octo-org", case.day)))
         made.github.faults = case.faults
-        made.limits = replace(LIMITS, **case.limits)
+        made.limits = replace(QUICK, **case.limits)
         made.changes = dict(case.client)
         for name, value in case.environ.items():
             monkeypatch.setenv(name, value)
@@ -77,7 +75,7 @@ def play(
         hold_words(case, made, said=said, logged=caplog.records)
         hold_requests(case, made.github.journal, waits=made.waits)
         if case.heals:
-            made.github.faults, made.limits = (), LIMITS
+            made.github.faults, made.limits = (), QUICK
             if case.publish:
                 made.github.publish("octo-org", case.day, [{"day": str(case.day), "user_id": n} for n in range(9)])
             assert made.load(case.day)[0].state == "loaded", "a good version heals the day"

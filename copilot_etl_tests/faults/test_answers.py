@@ -288,15 +288,15 @@ CASES = [
     failed(
         "a server that says nothing is left after its time",
         *always("hang", seconds=5),
-        limits={"api_tries": 2},
+        limits={"api_tries": 2, "read_seconds": 0.3},
         asked=(0, 0),
         line=f"failed: {AT}: no answer from 127.0.0.1 (ReadTimeout). {CHECK}",
     ),
-    Case("an answer that comes late is waited for", [once("delay", seconds=0.3)]),
+    Case("an answer that comes late is waited for", [once("delay", seconds=0.1)]),
     failed(
         "an answer that drips is left after its total time",
         *always("drip", every=0.1),
-        limits={"api_tries": 2},
+        limits={"api_tries": 2, "api_seconds": 0.6},
         asked=(200, 200),
         line=f"failed: {AT}: GitHub took more than 1 s to answer. Try again later.",
     ),
@@ -456,7 +456,7 @@ def test_a_machine_that_takes_no_connection_is_left_after_its_time(play: Play) -
             failed(
                 "deaf",
                 client={"api_url": f"http://127.0.0.1:{port}"},
-                limits={"api_tries": 2},
+                limits={"api_tries": 2, "connect_seconds": 0.3},
                 asked=(),
                 line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectTimeout). {CHECK}",
             )

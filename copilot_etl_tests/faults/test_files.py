@@ -57,9 +57,9 @@ CASES = [
     ),
     Case(
         "a link that dies while another file comes renews the day",
-        [once("links_expired", links_live=0.3), once("delay", side="blob", part=0, seconds=0.4)],
+        [once("links_expired", links_live=1.0), once("delay", side="blob", part=0, seconds=1.1)],
         sandbox={"parts": 2},
-        limits={"parallel": 1, "read_seconds": 2.0, "file_seconds": 2.0},
+        limits={"parallel": 1},
         asked=(200, 200),
         fetched=(200, 403, 200, 200),
     ),
@@ -223,7 +223,7 @@ CASES = [
     failed(
         "a file host that says nothing is left after its time",
         *always("hang", side="blob", seconds=5),
-        limits={"file_tries": 2},
+        limits={"file_tries": 2, "read_seconds": 0.3},
         fetched=(0, 0),
         line=f"failed: {AT}: download from 127.0.0.1 broke off (ReadTimeout). {LATER}",
     ),

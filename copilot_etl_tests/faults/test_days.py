@@ -105,19 +105,6 @@ def test_a_day_that_lost_most_people_waits_for_a_word(line: Callable[..., Line])
     assert tables(made)["user_day"][0] == people // 3
 
 
-def test_a_day_with_the_same_content_is_only_seen_again(play: Play) -> None:
-    made = play(Case("a day", earlier=False))
-    before, files = tables(made), sorted(made.store.root.rglob("*.zst"))
-    made.now += dt.timedelta(hours=6)
-
-    outcome = made.load(DAY)[0]
-
-    assert (outcome.state, outcome.changed) == ("loaded", False)
-    assert (tables(made), sorted(made.store.root.rglob("*.zst"))) == (before, files)
-    row = made.ledger()["octo-org", DAY]
-    assert (row.attempts, row.last_seen_at - row.first_seen_at) == (2, dt.timedelta(hours=6))
-
-
 def test_somebody_who_is_renamed_is_one_person_with_two_logins(line: Callable[..., Line]) -> None:
     made = line(parts=1)
     records = made.github.truth("octo-org", DAY)

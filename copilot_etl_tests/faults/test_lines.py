@@ -170,6 +170,11 @@ TOLERATED = [
         },
     ),
     Case(
+        "a field whose name would paint the terminal red",
+        publish=first(**{"\x1b[31m\u202ered": 1}),
+        line="new field: ?[31m?red, kept in raw.*.unknown_fields; see marts.schema_drift.",
+    ),
+    Case(
         "a nested field that is new, on every record",
         publish=lambda records: [
             {**record, "totals_by_feature": [{**item, "new": 1} for item in record["totals_by_feature"]]}

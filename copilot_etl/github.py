@@ -16,7 +16,7 @@ import httpx
 import tenacity
 
 from copilot_etl import __version__, connection
-from copilot_etl.download import Downloads, Expired, Limits, Part
+from copilot_etl.download import Downloads, Expired, Head, Limits, Part
 from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
 from copilot_etl.hosts import Hosts
 from copilot_etl.reports import Report, Scope
@@ -41,6 +41,14 @@ class Fetched:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What there is for a day: how many files, and what the first one's host says of it."""
+
+    files: int
+    head: Head
+
+
 class _NoLinks(Unavailable):
     """A report without the documented list of links; its text names the keys that are there, and no value."""
 
@@ -60,8 +68,11 @@ class GitHub:
     """Two clients: one with the token for the API, one without anything for the signed links.
 
     `token` is None when a gateway at `api_url` signs in. Both honour the usual proxy and CA variables.
-    `sleep` takes the waits, in seconds.
+    `sleep` takes the waits, in seconds. `clock_offset` is how many seconds GitHub's clock was ahead of ours in its last
+    answer; None before any.
     """
+
+    clock_offset: float | None = None
 
     def __init__(
         self,
@@ -130,6 +141,15 @@ class GitHub:
                     break
         raise Unavailable(f"{where}: GitHub's file host keeps refusing fresh links ({stale}). Try again later.")
 
+    def offer(self, report: Report, scope: Scope, day: dt.date) -> Offer:
+        """What GitHub has for a day, from its answer and the beginning of one file's. Raises like `fetch`."""
+        links = self.links(report, scope, day)
+        where = f"{scope.key} {day}"
+        try:
+            return Offer(len(links), self._downloads.head(links[0], where))
+        except Expired as error:
+            raise Unavailable(f"{where}: GitHub's file host refuses a fresh link ({error}). Try again later.") from None
+
     # ---------------------------------------------------------------------------------------- asking
 
     def _tries(self) -> _Tries:
@@ -187,6 +207,7 @@ class GitHub:
         body = b""
         try:
             with self._client.stream("GET", url) as response:
+                self.clock_offset = (answered_at(response.headers) - dt.datetime.now(dt.UTC)).total_seconds()
                 for block in response.iter_raw():
                     body += block
                     if len(body) > self._limits.api_bytes:

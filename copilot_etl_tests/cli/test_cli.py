@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,11 +230,38 @@ def test_check_says_what_is_enough_and_what_is_not(shell: Callable[..., Shell]) 
     result = made.run("check", COPILOT_ORGS="octo-labs,nobody,octo-org")
 
     assert result.returncode == 3
-    assert "nobody         users-1-day: nobody 20" in result.stderr
-    assert "octo-org       users-1-day: 2 files for " in result.stdout
+    assert "nobody         nobody 20" in result.stderr
+    assert re.search(
+        r"octo-org       users-1-day: 2 files for \S+ from 127\.0\.0\.1; offered since \S+,", result.stdout
+    )
+    assert re.search(r"clock          \d s (behind|ahead of) GitHub's\n", result.stdout)
+    assert re.search(r"full backfill  \d+ days of reports are not here: about \d+ requests", result.stdout)
+    assert re.search(r"data folder    .* can be written, [\d.,]+ GB free\n", result.stdout)
     assert "An owner must enable the policy 'Copilot usage metrics'." in result.stderr
     assert made.github.token not in result.stdout + result.stderr
-    assert {request.side for request in made.github.journal} == {"api"}
+    asked = Counter(request.scope for request in made.github.journal)
+    assert max(asked.values()) <= 3
+    assert made.github.violations() == []
+
+
+def test_check_asks_once_with_a_dead_token(shell: Callable[..., Shell]) -> None:
+    made = shell()
+
+    result = made.run("check", GITHUB_TOKEN="dead")
+
+    assert result.returncode == 3
+    assert result.stderr.splitlines()[-1].startswith("octo-org       127.0.0.1 refused the token (401).")
+    assert len(made.github.journal) == 1
+
+
+def test_check_names_a_host_that_is_not_allowed(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("foreign_link", scope="octo-org", times=None))
+
+    result = made.run("check", COPILOT_ORGS="octo-org")
+
+    assert result.returncode == 2
+    assert "COPILOT_DOWNLOAD_HOSTS" in result.stderr
+    assert "SECRET" not in result.stdout + result.stderr
 
 
 def test_the_demo_works_twice_and_tells_what_to_do_next(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -94,11 +95,12 @@ class Expired(Exception):
 class Downloads:
     """The client for signed links. It has no token, no default parameters, and follows no redirect."""
 
-    def __init__(self, *, hosts: Hosts, limits: Limits, user_agent: str) -> None:
+    def __init__(self, *, hosts: Hosts, limits: Limits, trusted: ssl.SSLContext, user_agent: str) -> None:
         self._hosts = hosts
         self._limits = limits
         self._client = httpx.Client(
             headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+            verify=trusted,
             timeout=limits.timeouts,
             limits=httpx.Limits(max_connections=limits.parallel),
             follow_redirects=False,

@@ -96,10 +96,14 @@ class GitHub:
         }
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        self._client = httpx.Client(headers=headers, timeout=self._limits.timeouts, follow_redirects=False)
+        trusted = httpx.create_ssl_context()
+        self._client = httpx.Client(
+            headers=headers, verify=trusted, timeout=self._limits.timeouts, follow_redirects=False
+        )
         self._downloads = Downloads(
             hosts=Hosts(api_host=self._url.host, extra=download_hosts, loopback=allow_loopback_http),
             limits=self._limits,
+            trusted=trusted,
             user_agent=USER_AGENT,
         )
         self._told: set[str] = set()

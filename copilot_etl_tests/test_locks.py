@@ -30,7 +30,10 @@ def locked(name: str) -> dict[str, str]:
     ("lock", "wanted"),
     [
         ("constraints.txt", DIRECT),
-        ("constraints-dev.txt", PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"]),
+        (
+            "constraints-dev.txt",
+            PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"],
+        ),
         ("constraints-older.txt", ["duckdb>=1.5.6,<2"]),
     ],
 )

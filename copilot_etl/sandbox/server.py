@@ -88,6 +88,8 @@ class Sandbox:
         self._skew = skew
         self._tls = tls
         self._plan = Plan(faults)
+        self.signed: list[str] = []
+        """Every link that was ever given out, to look for."""
         self._key = hashlib.sha256(f"key {seed}".encode()).digest()
         self._published: dict[tuple[str, str], Sequence[bytes | Path] | None] = {}
         self._contents: OrderedDict[tuple[str, str, str, int], bytes | Path] = OrderedDict()
@@ -152,6 +154,8 @@ class Sandbox:
     @faults.setter
     def faults(self, faults: Sequence[Fault]) -> None:
         self._plan = Plan(faults)
+        self.signed: list[str] = []
+        """Every link that was ever given out, to look for."""
 
     def publish(
         self, scope: str, day: dt.date | str, content: Sequence[Record] | Sequence[bytes | Path] | None
@@ -210,6 +214,7 @@ class Sandbox:
                 while len(self._contents) > max(64, len(parts)):
                     self._contents.popitem(last=False)
             links.append(f"{self.blob_url}{path}?{self._sign(path, expires)}")
+        self.signed += links
         return links
 
 

@@ -51,10 +51,12 @@ def _known() -> Fields:
 KNOWN = _known()
 
 
-def read(parts: Iterable[bytes], day: dt.date) -> list[Mapping[str, Any]]:
-    """The records of a day's files, without repeats; raises Refused."""
+def read(parts: Iterable[bytes], day: dt.date, *, owner: str = "") -> list[Mapping[str, Any]]:
+    """The records of a day's files, without repeats; `owner` is the organization that earlier days named.
+
+    Raises Refused.
+    """
     found: dict[int, Mapping[str, Any]] = {}
-    owner = ""
     for part in parts:
         for line in _lines(part):
             record = admit(line, day)

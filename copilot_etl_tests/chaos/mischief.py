@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
@@ -31,6 +32,10 @@ _BYTES = (b"\0", b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\
           b"\r", b"\t", b"\x0b", b"\x0c", b"\x1a", b"\x85", b"\\", b'"', b"{", b"}", b"[", b"]", b",", b":", b"//x",
           b"/* */", b" ", b"\xc2\xa0", b"e", b"-", b"0")  # fmt: skip
 
+_NAME = re.compile(r'"[^"\\]*": ?')
+_NUMBER = re.compile(r'": ?(-?[0-9]+)(?=[,}])')
+_DECODER = json.JSONDecoder()
+
 
 def line(record: Mapping[str, Any], random: Random) -> bytes:
     """A line made of a record: mostly spoiled once, sometimes not, sometimes more than once."""
@@ -44,44 +49,40 @@ def line(record: Mapping[str, Any], random: Random) -> bytes:
     return data.replace(b"\n", b" ")
 
 
-def _fields(text: str) -> list[tuple[int, int, str]]:
-    """Where each `"name":value` of a JSON text has its value, as far as the text is JSON."""
-    decoder, found, at = json.JSONDecoder(), [], 0
-    while (at := text.find('":', at)) >= 0:
-        start = at + 2 + (text[at + 2 : at + 3] == " ")
-        try:
-            _, end = decoder.raw_decode(text, start)
-            found.append((start, end, text[text.rfind('"', 0, at) : at + 1]))
-        except (ValueError, RecursionError):
-            pass
-        at += 2
-    return found
+def _field(text: str, random: Random) -> tuple[int, int, str] | None:
+    """Where some `"name":value` of a JSON text has its value, and the quoted name; None when it is no JSON there."""
+    found = [match.span() for match in _NAME.finditer(text)]
+    if not found:
+        return None
+    begin, start = random.choice(found)
+    try:
+        _, end = _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return start, end, text[begin : text.index(":", begin)]
 
 
 def _value(text: str, random: Random) -> str:
-    found = _fields(text)
-    if not found:
-        return text
-    start, end, _ = random.choice(found)
-    return text[:start] + random.choice(_VALUES) + text[end:]
+    found = _field(text, random)
+    return text[: found[0]] + random.choice(_VALUES) + text[found[1] :] if found else text
 
 
 def _number(text: str, random: Random) -> str:
     """A number by another: wrong types and too large ones are found by chance too seldom."""
-    found = [(start, end) for start, end, _ in _fields(text) if text[start:end].lstrip("-").isdigit()]
+    found = [match.span(1) for match in _NUMBER.finditer(text)]
     if not found:
         return text
     start, end = random.choice(found)
-    exponent = random.choice((0, 3, 15, 16, 18, 19, 30))
-    new = random.choice((str(random.randrange(10**exponent + 1)), repr(random.random() * 10**exponent), f'"{random.randrange(99)}"'))
+    most = 10.0 ** random.choice((0, 3, 15, 16, 18, 19, 30))
+    new = random.choice((str(random.randrange(int(most) + 1)), repr(random.random() * most), f'"{random.randrange(99)}"'))
     return text[:start] + new + text[end:]
 
 
 def _rename(text: str, random: Random) -> str:
-    found = _fields(text)
+    found = _field(text, random)
     if not found:
         return text
-    start, _, name = random.choice(found)
+    start, _, name = found
     bare = name.strip('"')
     new = random.choice(
         (bare.upper(), bare.title(), bare + " ", " " + bare, bare + "_x", "", "$x", "a.b", "a[0]", "\\u0061" + bare[1:],
@@ -99,10 +100,10 @@ def _add(text: str, random: Random) -> str:
 
 def _double(text: str, random: Random) -> str:
     """A key that stands twice, somewhere, with the same value or another one."""
-    found = _fields(text)
+    found = _field(text, random)
     if not found:
         return text
-    start, end, name = random.choice(found)
+    start, end, name = found
     value = random.choice((text[start:end], random.choice(_VALUES)))
     return f"{text[:end]},{name}:{value}{text[end:]}"
 

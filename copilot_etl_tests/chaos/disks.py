@@ -38,8 +38,10 @@ def run(folder: Path, seed: int, *, points: int, whole: int = 0, workers: int = 
             for error, calls, share in (("ENOSPC", _FULL, 1 / 2), ("EIO", _BROKEN, 1 / 3), ("EROFS", _READ_ONLY, 1 / 6)):
                 fitting = [point for point in found if point.call in calls and not _only_reads(point)]
                 for index, point in enumerate(injector.spread(fitting, max(1, round(number * share)), random)):
-                    place, on = folder / f"{face}-{error}-{index}", error == "ENOSPC" and index % 2 == 1
-                    jobs.append(partial(_fail_at, scene, place, point, error, tally, on=on, face=face))
+                    place = folder / f"{face}-{error}-{index}"
+                    # What is printed is written, too: a longer row of failed writes would swallow the line.
+                    often = random.choice((1, 1, 2) if point.call == "write" else (1, 1, 4, 16))
+                    jobs.append(partial(_fail_at, scene, place, point, error, tally, often=often, face=face))
         fresh = Restatement(github, folder / "template-fresh", fresh=True)
         jobs += [partial(_without_permission, fresh, folder / "locked-empty", tally)]
         for job in [pool.submit(job) for job in jobs]:
@@ -54,11 +56,11 @@ def _only_reads(point: Point) -> bool:
 
 
 def _fail_at(
-    scene: Restatement, folder: Path, point: Point, error: str, tally: Tally, *, on: bool, face: Face
+    scene: Restatement, folder: Path, point: Point, error: str, tally: Tally, *, often: int, face: Face
 ) -> None:
     stage = scene.stage.copy(folder)
-    run = injector.run_at(point, stage, *LOAD, face=face, error=error, on=on)
-    where = f"{folder.name}: {error} at {point}{' and after' if on else ''}"
+    run = injector.run_at(point, stage, *LOAD, face=face, error=error, often=often)
+    where = f"{folder.name}: {error} at {point}, {often} times"
     if injector.met(stage):
         tally.count(f"{error} faults" + (" of the whole command" if face == "cli" else ""))
         _hold_told(run, tally, where)

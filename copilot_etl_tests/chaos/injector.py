@@ -102,13 +102,13 @@ def spread(found: Sequence[Point], number: int, random: Random) -> list[Point]:
     return [point for *_, point in sorted(ranked, key=lambda item: item[:2])[:number]]
 
 
-def run_at(point: Point, stage: Stage, *args: str, face: Face = "walk", error: str = "", on: bool = False) -> Run:
-    """A run that is killed at a point, or whose call fails with `error` there (and, with `on`, ever after)."""
+def run_at(point: Point, stage: Stage, *args: str, face: Face = "walk", error: str = "", often: int = 1) -> Run:
+    """A run that is killed at a point, or whose call fails with `error` there, `often` times in a row."""
     if not has_strace():
         env = {"PYTHONPATH": str(_SHIM), **_shim_env(point, stage, error)}
         return stage.run(*args, face=face, env=env)
     effect = f"error={error}" if error else "signal=SIGKILL"
-    when = f"{point.number}{'+' if on else ''}"
+    when = f"{point.number}..{point.number + often - 1}"
     # Not with --seccomp-bpf, which would be three times faster: strace 6.1 injects nothing then, and says nothing.
     return stage.run(
         *args,

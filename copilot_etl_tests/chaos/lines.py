@@ -30,8 +30,8 @@ from copilot_etl_tests.chaos.stage import FIRST, SCOPE
 from copilot_etl_tests.chaos.tally import Tally
 from copilot_etl_tests.chaos.truth import COLUMNS, UNKNOWN, differences, rows_of
 
-_BATCH = 2_500
-_DOUBTFUL = 12  # of each batch; a tenth of a second each
+_BATCH = 10_000
+_DOUBTFUL = 20  # of each batch; they cost a tenth of a second each
 _QUARANTINED = "quarantined"
 
 

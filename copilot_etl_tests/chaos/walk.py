@@ -15,6 +15,7 @@ import tenacity
 
 from copilot_etl import cli, pipeline
 from copilot_etl.download import Limits
+from copilot_etl.errors import CopilotEtlError
 from copilot_etl.github import GitHub
 from copilot_etl.pipeline import Outcome, Store
 from copilot_etl.reports import USERS_1_DAY
@@ -33,7 +34,18 @@ IMPATIENT = Limits(
 def load(
     chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool = False
 ) -> list[Outcome]:
-    """Every day of every scope in this process."""
+    """Every day of every scope in this process; what nobody foresaw is told in the words of the command line."""
+    try:
+        return _days(chosen, days, scopes, accept_shrink=accept_shrink)
+    except CopilotEtlError:
+        raise
+    except Exception as error:
+        raise CopilotEtlError(f"the load run failed: {str(error).splitlines()[0][:160]}.") from error
+
+
+def _days(
+    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool = False
+) -> list[Outcome]:
     store = Store(chosen.data_dir)
     with GitHub(
         api_url=chosen.api_url,

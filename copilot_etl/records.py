@@ -15,7 +15,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from copilot_etl import durable
-from copilot_etl.errors import Quarantined
+from copilot_etl.errors import CopilotEtlError, Quarantined
 from copilot_etl.gate import UNKNOWN, Gate, Refusal, Shape, shape_of, strict_json
 from copilot_etl.reports import DUCKDB_TYPES, Column, Kind, Report, Source, Table, raw_columns
 
@@ -87,6 +87,7 @@ def normalise(
     """
     gate = Gate(report, day, owner=owner, owner_id=owner_id)
     with (
+        _disk_faults(scope, day),
         _Unfolding(report, scope=scope, day=day, folder=folder) as unfolding,
         ThreadPoolExecutor(_WORKERS, thread_name_prefix="unfold") as workers,
     ):
@@ -129,6 +130,15 @@ def read(lake: Path, report: Report, *, scope: str, day: dt.date) -> Normalised 
     if len(set(footers)) != 1:
         return None
     return Normalised(**{**json.loads(footers[0]), "day": day})
+
+
+@contextmanager
+def _disk_faults(scope: str, day: dt.date) -> Iterator[None]:
+    """A fault of the disk below DuckDB as an error of ours; its text has a path and the system's words, no data."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise CopilotEtlError(f"{scope} {day}: {str(error).splitlines()[0]}") from None
 
 
 def _path(lake: Path, table: str, scope: str, day: dt.date) -> Path:

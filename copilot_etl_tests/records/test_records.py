@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from copilot_etl import records
-from copilot_etl.errors import Quarantined
+from copilot_etl.errors import CopilotEtlError, Quarantined
 from copilot_etl.records import Normalised, normalise
 from copilot_etl.reports import USERS_1_DAY
 
@@ -390,3 +390,16 @@ def test_a_flipped_bit_in_parquet_is_found(tmp_path: Path) -> None:
 
     with pytest.raises((OSError, pa.ArrowInvalid)):
         pq.ParquetFile(file, page_checksum_verification=True).read()
+
+
+def test_a_disk_fault_below_duckdb_is_told_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise duckdb.IOException('IO Error: Could not write file "/data/spill": No space left on device\nmore')
+
+    monkeypatch.setattr(duckdb, "connect", full)
+
+    with pytest.raises(CopilotEtlError) as caught:
+        load(tmp_path, ndjson(record()))
+    assert str(caught.value) == (
+        'acme 2026-10-01: IO Error: Could not write file "/data/spill": No space left on device'
+    )

@@ -160,7 +160,8 @@ def _hold_once(stage: Stage, tally: Tally, where: str) -> None:
     for key, rows in stage.days().items():
         people = Counter(row[0] for row in rows["user_day"].elements())
         tally.hold(max(people.values(), default=0) <= 1, f"{where}: {key} has somebody twice")
-        tally.hold(ledger.get(key, ("", 0))[1] == len(people), f"{where}: {key} has {len(people)}, not {ledger.get(key)}")
+        told = ledger.get(key, ("", 0))[1]
+        tally.hold(told == len(people), f"{where}: {key} has {len(people)} people, the ledger says {told}")
 
 
 def _hold_polite(asked: Sequence[Request], tally: Tally, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Malformed files: each is loaded as the reference reads it, or its day is quarantined whole, and nothing is told of it.
+"""Malformed files: each is loaded as the reference reads it, or its day is quarantined whole and nothing of it shown.
 
 Every file is one day of one organization, so one run meets hundreds of them.
 """
@@ -33,7 +33,8 @@ def run(folder: Path, seed: int, *, files: int, whole: int = 0, workers: int = 2
     sizes = [min(_BATCH, files - begin) for begin in range(0, files, _BATCH)]
     with ThreadPoolExecutor(workers) as pool:
         jobs = [
-            pool.submit(_batch, folder / f"batch-{number}", seed, number, size, tally) for number, size in enumerate(sizes)
+            pool.submit(_batch, folder / f"batch-{number}", seed, number, size, tally)
+            for number, size in enumerate(sizes)
         ]
         for job in jobs:
             job.result()
@@ -72,9 +73,7 @@ def _moved(record: dict[str, object], day: dt.date) -> bytes:
     return json.dumps(record, ensure_ascii=False).replace(str(FIRST), str(day)).encode()
 
 
-def _hold(
-    stage: Stage, served: dict[dt.date, tuple[str, Sequence[bytes]]], run: Run, tally: Tally, where: str
-) -> None:
+def _hold(stage: Stage, served: dict[dt.date, tuple[str, Sequence[bytes]]], run: Run, tally: Tally, where: str) -> None:
     tally.hold(run.code == 1 and not run.crashed, f"{where}: {run.said}")
     tally.hold("unforeseen" not in run.stderr, f"{where}: {run.said}")
     found, ledger = stage.days(), stage.ledger()

@@ -23,7 +23,6 @@ CALLS = (
     *("unlink", "unlinkat", "mkdir", "rmdir", "chmod"),
 )
 _SHIM = Path(__file__).parent / "shim"
-_SHIM_CALLS = ("open", "fsync", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.rmdir")
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 _PLACES = (
     ("manifest", r"/raw/.*manifest"),
@@ -44,11 +43,12 @@ _PLACES = (
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The `number`-th `call` of a run, which hits `place`."""
+    """The `number`-th `call` of a run, which hits `place`; it `writes`, or only opens something to be read."""
 
     call: str
     number: int
     place: str
+    writes: bool
 
     def __str__(self) -> str:
         return f"{self.call} #{self.number} ({self.place})"
@@ -66,12 +66,12 @@ def has_strace() -> bool:
 
 def points(stage: Stage, *args: str, face: Face = "walk", calls: Sequence[str] = CALLS) -> list[Point]:
     """Every call below the data folder of one undisturbed run, which changes the stage."""
-    if not has_strace():
-        return [Point(call, number, "python") for call in _SHIM_CALLS for number in range(1, 25)]
     trace = stage.folder / "trace"
-    stage.run(
-        *args, face=face, before=["strace", "-f", "--seccomp-bpf", "-y", "-o", str(trace), "-e", "trace=" + ",".join(calls)]
-    )
+    if not has_strace():
+        stage.run(*args, face=face, env={**_shim_env(stage), "CHAOS_TRACE": str(trace)})
+        return _shim_points(trace.read_text().splitlines(), stage)
+    words = ("strace", "-f", "--seccomp-bpf", "-y", "-o", str(trace), "-e", "trace=" + ",".join(calls))
+    stage.run(*args, face=face, before=words)
     met: dict[str, Counter[str]] = defaultdict(Counter)
     found = []
     for line in trace.read_text(errors="replace").splitlines():
@@ -79,10 +79,21 @@ def points(stage: Stage, *args: str, face: Face = "walk", calls: Sequence[str] =
             thread, call, rest = match.groups()
             met[thread][call] += 1
             number = met[thread][call]
-            # strace counts in each thread: a number that another thread has reached before kills there.
+            # strace counts in each thread: a number that another thread has reached before is met there.
             first = all(counts[call] < number for other, counts in met.items() if other != thread)
             if first and str(stage.data) in rest:
-                found.append(Point(call, number, _place(rest, stage.data)))
+                writes = call != "openat" or any(flag in rest for flag in ("O_WRONLY", "O_RDWR", "O_CREAT"))
+                found.append(Point(call, number, _place(rest, stage.data), writes))
+    return found
+
+
+def _shim_points(lines: Sequence[str], stage: Stage) -> list[Point]:
+    met: Counter[str] = Counter()
+    found = []
+    for line in lines:
+        call, _, path = line.partition(" ")
+        met[call] += 1
+        found.append(Point(call, met[call], _place(path, stage.data), writes=True))
     return found
 
 
@@ -105,8 +116,8 @@ def spread(found: Sequence[Point], number: int, random: Random) -> list[Point]:
 def run_at(point: Point, stage: Stage, *args: str, face: Face = "walk", error: str = "", often: int = 1) -> Run:
     """A run that is killed at a point, or whose call fails with `error` there, `often` times in a row."""
     if not has_strace():
-        env = {"PYTHONPATH": str(_SHIM), **_shim_env(point, stage, error)}
-        return stage.run(*args, face=face, env=env)
+        chosen = {"CHAOS_CALL": point.call, "CHAOS_WHEN": str(point.number), "CHAOS_ERROR": error}
+        return stage.run(*args, face=face, env={**_shim_env(stage), **chosen})
     effect = f"error={error}" if error else "signal=SIGKILL"
     when = f"{point.number}..{point.number + often - 1}"
     # Not with --seccomp-bpf, which would be three times faster: strace 6.1 injects nothing then, and says nothing.
@@ -125,10 +136,5 @@ def met(stage: Stage) -> int:
     return (stage.folder / "trace").read_text(errors="replace").count("(INJECTED)") if has_strace() else 1
 
 
-def _shim_env(point: Point, stage: Stage, error: str) -> Mapping[str, str]:
-    return {
-        "CHAOS_CALL": point.call,
-        "CHAOS_WHEN": str(point.number),
-        "CHAOS_ERROR": error,
-        "CHAOS_BELOW": str(stage.data),
-    }
+def _shim_env(stage: Stage) -> Mapping[str, str]:
+    return {"PYTHONPATH": str(_SHIM), "CHAOS_BELOW": str(stage.data)}

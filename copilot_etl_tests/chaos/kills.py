@@ -73,7 +73,6 @@ class Restatement:
         states = {state for state, _ in stage.ledger().values()}
         tally.hold(states == {"loaded"}, f"{where}: the ledger says {sorted(states)}")
 
-
     def hold_published(self, stage: Stage, tally: Tally, where: str, *, finished: bool) -> None:
         """The analysts' file opens and has whole days: those of the warehouse once a load has finished."""
         published = stage.data / "published" / "copilot.duckdb"
@@ -107,7 +106,8 @@ def run(
             share = points // 3 if fresh else points - points // 3
             for number, point in enumerate(injector.spread(found, share, random) * repeats):
                 place = folder / f"point-{fresh}-{number}"
-                jobs.append(partial(_kill_at, scene, place, point, tally))
+                again = random.choice(found) if number % 4 == 3 else None
+                jobs.append(partial(_kill_at, scene, place, point, tally, again=again))
             for number in range(timed // 2):
                 place = folder / f"time-{fresh}-{number}"
                 jobs.append(partial(_kill_after, scene, place, random.uniform(0.3, 1.2), tally))
@@ -128,10 +128,15 @@ def run(
 _CHANGING = tuple(call for call in injector.CALLS if call != "openat")
 
 
-def _kill_at(scene: Restatement, folder: Path, point: Point, tally: Tally, *, face: Face = "walk") -> None:
+def _kill_at(
+    scene: Restatement, folder: Path, point: Point, tally: Tally, *, again: Point | None = None, face: Face = "walk"
+) -> None:
     stage = scene.stage.copy(folder)
     run = injector.run_at(point, stage, *LOAD, face=face)
     where = f"{folder.name}: killed at {point}"
+    if again and run.killed and injector.run_at(again, stage, *LOAD, face=face).killed:
+        where += f", and again at {again}"
+        tally.count("of them killed again in the next run")
     if run.killed:
         tally.count("kills of the whole command" if face == "cli" else "kills at calls")
     else:

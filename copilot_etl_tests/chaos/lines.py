@@ -1,11 +1,10 @@
 """Fuzzed lines: the gate must accept and refuse what the reference does, and what it accepts must become those rows.
 
-The one part that calls the product's functions, `Gate.admit` and `records.normalise`: a process a line would take years.
+The one part that calls functions of the product, `Gate.admit` and `records.normalise`: a process a line takes days.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import re
 import tempfile

@@ -143,7 +143,8 @@ class Stage:
         with self.opened() as connection:
             for table, names in COLUMNS.items() if connection else ():
                 columns = ", ".join(f'"{name}"' for name in names if name != UNKNOWN)
-                for scope, day, *row in connection.execute(f'select scope, day, {columns} from raw."{table}"').fetchall():
+                query = f'select scope, day, {columns} from raw."{table}"'
+                for scope, day, *row in connection.execute(query).fetchall():
                     found[scope, day][table][tuple(row)] += 1
         return dict(found)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import zstandard
+from filelock import FileLock
 
 from copilot_etl import durable
 from copilot_etl.errors import Quarantined
@@ -52,8 +53,14 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
     """Moves fetched files to their place and makes them the day's latest version.
 
     Equal content writes nothing. Parts are in place before the manifest names them, so a kill leaves the old
-    version or the new one.
+    version or the new one. One process lands at a time, so that each adds to the manifest that the other has written.
     """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with FileLock(root / "landing.lock", mode=0o600):
+        return _land(root, report, scope, day, fetched=fetched, fetched_at=fetched_at)
+
+
+def _land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched, fetched_at: dt.datetime) -> Manifest:
     folder = root / report / scope / day.isoformat()
     parts = tuple(RawPart(part.sha256, part.size, part.lines, part.host, part.etag) for part in fetched.parts)
     versions = _versions(folder)

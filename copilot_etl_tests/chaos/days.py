@@ -45,7 +45,7 @@ class _Morning:
 
 
 def run(folder: Path, seed: int, *, days: int, organizations: int = 2, faulty: float = 0.2, whole: int = 1) -> Tally:
-    """So many days of so many organizations; `whole` runs, and the last one, are of the whole command."""
+    """So many days of so many organizations; `whole` runs are of the whole command."""
     tally = Tally("simulated days")
     started = time.perf_counter()
     random = chance(seed, "days")
@@ -74,7 +74,7 @@ def run(folder: Path, seed: int, *, days: int, organizations: int = 2, faulty: f
         tally.count("org-days behind when the faults ended", len(wrong))
         for extra in range(2):
             if wrong or not extra:
-                stage.load(calendar[0], calendar[-1], face="cli" if whole and not extra else "walk")
+                stage.load(calendar[0], calendar[-1])
                 tally.count("extra runs")
                 wrong = _wrong(stage, scopes, calendar)
         tally.hold(not wrong, f"{len(wrong)} org-days are not the truth: {wrong[:3]}")

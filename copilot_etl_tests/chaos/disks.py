@@ -58,7 +58,8 @@ def _fail_at(
     where = f"{folder.name}: {error} at {point}, {often} times"
     if injector.met(stage):
         tally.count(f"{error} faults" + (" of the whole command" if face == "cli" else ""))
-        _hold_told(run, tally, where)
+        if not injector.muted(stage):
+            _hold_told(run, tally, where)
     else:
         tally.count("points not met")
     scene.hold_whole(stage, tally, where)

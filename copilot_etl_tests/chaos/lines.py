@@ -6,7 +6,6 @@ The one part that calls functions of the product, `Gate.admit` and `records.norm
 from __future__ import annotations
 
 import io
-import re
 import tempfile
 import time
 from collections import Counter
@@ -140,5 +139,4 @@ def _unfolded(lines: list[bytes], expected: list[Mapping[str, Any]], folder: Pat
 
 
 def _shown(line: bytes) -> str:
-    """The line, without what every record has."""
-    return repr(re.sub(rb'"[a-z_]+": ?(\d+|false|true|null|\[\]|"[\w.:# -]*"), ?', b"", line)[:1200])
+    return repr(line[:4000]) + (f" and {len(line) - 4000} bytes" if len(line) > 4000 else "")

@@ -25,8 +25,7 @@ def run(folder: Path, seed: int, *, pairs: int, fours: int = 0, whole: int = 0) 
         stage.folder.mkdir()
         for number in range(pairs):
             # Each pair finds another version of the day, so that there is something to load; some find nothing yet.
-            records = [{**each, "loc_added_sum": number} for each in github.world.records(SCOPE, FIRST)]
-            github.publish(SCOPE, FIRST, records)
+            _restate(github, number)
             if number % 5 == 0 and stage.data.exists():
                 shutil.rmtree(stage.data)
             _together(stage, [FIRST, FIRST], tally, f"pair {number}", delay=random.uniform(0, 0.5))
@@ -39,6 +38,10 @@ def run(folder: Path, seed: int, *, pairs: int, fours: int = 0, whole: int = 0) 
         tally.hold(not github.violations(), f"impolite: {github.violations()[:3]}")
     tally.seconds = time.perf_counter() - started
     return tally
+
+
+def _restate(github: Watched, number: int) -> None:
+    github.publish(SCOPE, FIRST, [{**each, "loc_added_sum": number} for each in github.world.records(SCOPE, FIRST)])
 
 
 def _together(stage: Stage, days: list[dt.date], tally: Tally, where: str, *, delay: float) -> None:

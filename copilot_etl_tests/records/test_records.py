@@ -405,7 +405,7 @@ def test_a_disk_fault_below_duckdb_is_told_without_data(tmp_path: Path, monkeypa
     )
 
 
-@pytest.mark.parametrize("day", ["2026-1-6", "20260106", "2026-02-30", "2026-01-06T00:00:00Z", "\uff12\uff10\uff12\uff16-01-06"])
+@pytest.mark.parametrize("day", ["2026-1-6", "20260106", "2026-02-30", "2026-01-06T00:00Z", "\uff12026-01-06"])
 def test_a_day_in_another_spelling_is_refused(tmp_path: Path, day: str) -> None:
     with pytest.raises(Quarantined, match=r"report_start_day: not a day \(YYYY-MM-DD\)"):
         load(tmp_path, ndjson(record(report_start_day=day)))

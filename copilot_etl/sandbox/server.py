@@ -154,8 +154,6 @@ class Sandbox:
     @faults.setter
     def faults(self, faults: Sequence[Fault]) -> None:
         self._plan = Plan(faults)
-        self.signed: list[str] = []
-        """Every link that was ever given out, to look for."""
 
     def publish(
         self, scope: str, day: dt.date | str, content: Sequence[Record] | Sequence[bytes | Path] | None
@@ -512,9 +510,10 @@ class _Blob(_Handler):
         if self.path.partition("?")[2] != sandbox._sign(self.pathname, expires):
             self.violations.append("signature_changed")
             return self.fail(403, "AuthenticationFailed")
+        if self.path in sandbox._refused_links:
+            self.violations.append("reused_expired_link")
+            return self.fail(403, "AuthenticationFailed")
         if dt.datetime.fromisoformat(expires) < dt.datetime.now(dt.UTC):
-            if self.path in sandbox._refused_links:
-                self.violations.append("reused_expired_link")
             sandbox._refused_links.add(self.path)
             return self.fail(403, "AuthenticationFailed")
         with sandbox._lock:
@@ -551,6 +550,8 @@ class _Blob(_Handler):
             "server_busy": (503, "ServerBusy"),
         }
         if fault.kind in refusals:
+            if fault.kind == "expired":
+                sandbox._refused_links.add(self.path)
             self.fail(*refusals[fault.kind])
         elif fault.kind == "status":
             self.send(fault.args["code"], str(fault.args.get("body", "")).encode(), fault.args.get("headers", {}))

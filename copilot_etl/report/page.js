@@ -29,6 +29,11 @@
   const fine = new Intl.NumberFormat("en", { maximumFractionDigits: 1, minimumFractionDigits: 1 });
   const money = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
   const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+  const ruler = document.createElement("canvas").getContext("2d");
+  const widthOf = (text, weight) => {
+    ruler.font = `${weight} 12px ${getComputedStyle(document.body).fontFamily}`;
+    return ruler.measureText(text).width;
+  };
   const known = (value) => value !== null && value !== undefined;
   const count = (value) => (known(value) ? whole.format(value) : "no data");
   const amount = (value) => (known(value) ? (Math.abs(value) < 100 && value % 1 ? fine : whole).format(value) : "no data");
@@ -111,12 +116,12 @@
     return { from, to };
   }
 
-  // Changes of meaning in the period that touch what a chart shows.
-  function changes(subjects, from = dateOf(chosen.from), to = dateOf(chosen.to)) {
+  // Changes of meaning in the period that touch what a chart shows; of those that touch all, only breaks of the series.
+  function changes(...subjects) {
     return D.changes
       .map(([day, affects, text, kind]) => ({ date: utc(day), affects, text, kind }))
-      .filter((each) => each.date > from && each.date <= to)
-      .filter((each) => (each.kind === "series_break" && each.affects === "all") || subjects.includes(each.affects))
+      .filter((each) => each.date > dateOf(chosen.from) && each.date <= dateOf(chosen.to))
+      .filter((each) => subjects.includes(each.affects) && (each.affects !== "all" || each.kind === "series_break"))
       .map((each, n) => ({ ...each, letter: String.fromCharCode(97 + (n % 26)) }));
   }
 
@@ -159,7 +164,7 @@
       caption || null,
       el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: numeric(name) ? "n" : null }, name.replace(/^#/, ""))))),
       el("tbody", {}, lines.map((line) => el("tr", {}, line.map((cell, at) =>
-        at ? el("td", { class: numeric(head[at]) ? "n" : null }, cell ?? "no data") : el("th", { scope: "row" }, cell))))));
+        at ? el("td", { class: numeric(head[at]) ? "n" : String(cell).length > 40 ? "text" : null }, cell ?? "no data") : el("th", { scope: "row" }, cell))))));
   }
 
   const byDay = (lines) => pick([], chosen.from, chosen.to).map((_, n) => lines(chosen.from + n, n)).reverse();
@@ -187,7 +192,7 @@
   }
 
   // marks: bars, lines, dots and stacked parts, each an array along `dates`; `weak` says of which values to be careful.
-  function timeChart({ title, dates, marks, format, tip, breaks = [], fresh = () => false, top = 0, height = 236, summary }) {
+  function timeChart({ title, dates, marks, format, tip, keys: entries, breaks = [], fresh = () => false, top = 0, height = 236, ending = null, summary }) {
     const plot = el("div", { class: "plot", tabindex: 0, role: "group", "aria-roledescription": "chart", "aria-label": `${title}. Arrow keys read the values.` });
     const stacked = marks.filter((mark) => mark.kind === "stack");
     const sums = dates.map((_, at) => total(stacked.map((mark) => mark.values[at])));
@@ -199,26 +204,26 @@
     function paint() {
       const width = Math.max(260, Math.round(plot.clientWidth || 600));
       const direct = width >= 430 ? marks.filter((mark) => mark.direct) : [];
-      const right = direct.length ? 12 + 6.9 * Math.max(...direct.map((mark) => mark.direct.length)) : 4;
-      const above = breaks.length ? 26 : 14;
-      const room = width - right;
+      const right = width - (direct.length ? 10 + Math.max(...direct.map((mark) => widthOf(mark.direct, 600))) : 1);
+      const left = 8 + Math.max(...scale.map((value) => widthOf(format(value), 400)));
+      const above = breaks.length ? 22 : 8;
       const floor = height - 24;
-      const band = room / dates.length;
-      const x = (at) => (at + 0.5) * band;
+      const band = (right - left) / dates.length;
+      const x = (at) => left + (at + 0.5) * band;
       const y = (value) => floor - (value / ceiling) * (floor - above);
       const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": summary });
       const from = dates.findIndex((_, at) => fresh(at));
-      if (from >= 0) picture.append(draw("rect", { class: "fresh", x: from * band, y: above, width: room - from * band, height: floor - above }));
+      if (from >= 0) picture.append(draw("rect", { class: "fresh", x: left + from * band, y: above, width: right - left - from * band, height: floor - above }));
       for (const value of scale.filter((each) => each <= ceiling)) {
-        picture.append(draw("path", { class: value ? "grid" : "grid base", d: `M0 ${y(value)}H${room}` }));
-        if (value) picture.append(draw("text", { x: 0, y: y(value) - 4 }, format(value)));
+        picture.append(draw("path", { class: value ? "grid" : "grid base", d: `M${left} ${Math.round(y(value))}H${right}` }),
+          draw("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, format(value)));
       }
-      for (const { at, text } of ticks(dates, room)) {
-        const end = x(at) > room - 30;
-        picture.append(draw("text", { x: end ? room : Math.max(0, x(at)), y: height - 6, "text-anchor": end ? "end" : x(at) < 24 ? "start" : "middle" }, text));
+      for (const { at, text } of ticks(dates, right - left)) {
+        const half = widthOf(text, 400) / 2;
+        picture.append(draw("text", { x: Math.max(half, Math.min(right - half, x(at))), y: height - 6, "text-anchor": "middle" }, text));
       }
       const gap = band > 4 ? Math.min(3, band * 0.18) : 0;
-      const box = (at, low, up) => `M${(at * band + gap / 2).toFixed(2)} ${y(up).toFixed(2)}h${(band - gap).toFixed(2)}V${y(low).toFixed(2)}h${(gap - band).toFixed(2)}z`;
+      const box = (at, low, up) => `M${(left + at * band + gap / 2).toFixed(2)} ${y(up).toFixed(2)}h${(band - gap).toFixed(2)}V${y(low).toFixed(2)}h${(gap - band).toFixed(2)}z`;
       const below = dates.map(() => 0);
       for (const mark of marks) {
         const weak = (at) => Boolean(mark.weak && mark.weak(at));
@@ -251,12 +256,12 @@
       }
       for (const each of breaks) {
         const at = dates.findIndex((date) => date >= each.date);
-        const left = (at < 0 ? dates.length : at) * band;
-        picture.append(draw("path", { class: "break", d: `M${left} 14V${floor}` }), draw("text", { x: left, y: 10, "text-anchor": "middle" }, each.letter));
+        const edge = left + (at < 0 ? dates.length : at) * band;
+        picture.append(draw("path", { class: "break", d: `M${edge} 14V${floor}` }), draw("text", { x: edge, y: 10, "text-anchor": "middle" }, each.letter));
       }
       const labels = direct
         .map((mark) => {
-          const at = mark.values.findLastIndex(known);
+          const at = known(ending) && known(mark.values[ending]) ? ending : mark.values.findLastIndex(known);
           const middle = mark.kind === "stack" && at >= 0
             ? total(stacked.slice(0, stacked.indexOf(mark)).map((other) => other.values[at])) + mark.values[at] / 2
             : mark.values[at];
@@ -266,12 +271,12 @@
         .sort((one, other) => one.y - other.y);
       labels.forEach((each, n) => { if (n) each.y = Math.max(each.y, labels[n - 1].y + 15); });
       for (let n = labels.length - 1, limit = floor + 4; n >= 0; n--, limit -= 15) labels[n].y = Math.min(labels[n].y, limit);
-      for (const each of labels) picture.append(draw("text", { class: `direct ${each.tone === "s-accent" ? "" : "other"}`, x: room + 8, y: each.y }, each.text));
+      for (const each of labels) picture.append(draw("text", { class: `direct ${each.tone === "s-accent" ? "" : "other"}`, x: right + 8, y: each.y }, each.text));
       const marker = draw("g", {});
       picture.append(marker);
       plot.querySelector("svg")?.remove();
       plot.prepend(picture);
-      place = { band, room, x, y, above, floor, marker, width };
+      place = { band, left, right, x, y, above, floor, marker, width };
     }
 
     const bubble = el("div", { class: "tip", hidden: true });
@@ -298,8 +303,8 @@
       place?.marker.replaceChildren();
     }
     plot.addEventListener("pointermove", (event) => {
-      const left = event.clientX - plot.getBoundingClientRect().left;
-      if (left <= place.room + 4) show(Math.floor(left / place.band));
+      const at = event.clientX - plot.getBoundingClientRect().left;
+      if (at > place.left - 8 && at < place.right + 8) show(Math.floor((at - place.left) / place.band));
       else hide();
     });
     plot.addEventListener("pointerleave", hide);
@@ -314,12 +319,16 @@
       }
     });
     painters.push([plot, paint]);
-    return [plot, notes(breaks)];
+    return [plot, legend(entries), notes(breaks)];
   }
 
   const notes = (breaks) => breaks.length
     ? el("ul", { class: "notes", "aria-label": "Changes of meaning" }, breaks.map((each) => el("li", {}, el("b", {}, each.letter), `${long(each.date)}: ${each.text}`)))
     : null;
+
+  const remarks = (breaks) => (breaks.length
+    ? el("ul", { class: "notes", "aria-label": "Changes of meaning" }, breaks.map((each) => el("li", {}, `Since ${long(each.date)}: ${each.text}`)))
+    : null);
 
   function legend(entries) {
     return el("ul", { class: "keys" }, entries.map(([tone, name, kind]) => el("li", {}, draw("svg", { viewBox: "0 0 14 10", "aria-hidden": "true", class: tone },
@@ -331,7 +340,7 @@
                 : draw("rect", { class: "fill", width: 14, height: 10 })), name)));
   }
 
-  const FRESH = ["", "grey ground: provisional", "band"];
+  const freshKey = () => (datesShown().some((_, n) => freshAt(n)) ? [["", "grey ground: provisional", "band"]] : []);
   const spark = (values) => {
     const shown = values.filter(known);
     if (shown.length < 2) return null;
@@ -382,7 +391,7 @@
       { kind: "bars", values: daily, tone: "s-n1", weak: partial },
       ...lines.map(([field, name, tone]) => {
         const values = days("adoption", field);
-        return { kind: "line", field, name, values, tone, weak: weak(field), direct: `${name} ${count(values[values.findLastIndex(known)])}` };
+        return { kind: "line", field, name, values, tone, weak: weak(field), direct: `${name} ${count(column("adoption", field)[day])}` };
       }),
     ];
     const box = el("input", { type: "checkbox", id: "to-date" });
@@ -398,16 +407,16 @@
       pickable: el("label", { class: "pick" }, box, "Week and month to date, as GitHub's API counts"),
       body: (title) => [
         timeChart({
-          title, marks, dates: datesShown(), format: short.format.bind(short), fresh: freshAt, breaks: changes(["active_users"]), height: 290,
+          title, marks, dates: datesShown(), format: short.format.bind(short), fresh: freshAt, breaks: changes("all", "active_users"), height: 290, ending: day - chosen.from,
           summary: `Active people by day, ${period()}. ${marks.slice(1).map((mark) => mark.direct).join(", ")} at the end.`,
           tip: (n) => ({ head: dayHead(n), lines: [
             ["on the day", daily[n] === null ? "no report" : count(daily[n]) + (partial(n) ? ", not all organizations" : "")],
             ...marks.slice(1).map((mark) => [mark.name, count(mark.values[n])]),
             ...(weak("monthly_active_users_28d")(n) ? [["days loaded of 28", count(column("adoption", "days_covered_28d")[chosen.from + n])]] : []),
           ] }),
+          keys: [["s-n1", "on the day"], ...lines.map(([, name, tone]) => [tone, name, "line"]), ["s-accent", "dotted: days of the window are not loaded, so it may be too low", "weak"],
+            ...(daily.some((value, n) => known(value) && partial(n)) ? [["s-n1", "pale: not every organization is loaded", "hollow"]] : []), ...freshKey()],
         }),
-        legend([["s-n1", "on the day"], ...lines.map(([, name, tone]) => [tone, name, "line"]), ["s-accent", "dotted: not all days of the window are loaded, so too low", "weak"],
-          ["s-n1", "hollow: not every organization is loaded", "hollow"], FRESH]),
       ],
       table: {
         head: ["Day", "#On the day", "#7 days", "#28 days", "#Week to date", "#Month to date", "#Days loaded of 28", "Provisional"],
@@ -435,12 +444,12 @@
       empty: !series.some((each) => each.values.some(known)) && "No week of this period is loaded.",
       body: (title) => [
         timeChart({
-          title, dates, format: short.format.bind(short), breaks: changes(["active_users"]),
+          title, dates, format: short.format.bind(short), breaks: changes("all", "active_users"),
           marks: [...series.slice(0, 3).map((each) => ({ ...each, kind: "stack", weak: (n) => !complete(n) })), { ...series[3], kind: "line" }],
           summary: `People by week and state, ${dates.length} weeks.`,
           tip: (n) => ({ head: `Week of ${long(dates[n])}${complete(n) ? "" : ", not complete"}`, lines: series.map((each) => [each.name, count(each.values[n])]) }),
+          keys: [...series.slice(0, 3).map((each) => [each.tone, each.name]), [series[3].tone, "left", "line"], ["s-n2", "pale: week not complete", "hollow"]],
         }),
-        legend([...series.slice(0, 3).map((each) => [each.tone, each.name]), [series[3].tone, "left", "line"], ["s-n2", "hollow: week not complete", "hollow"]]),
       ],
       table: {
         head: ["Week of", ...series.map((each) => `#${each.name}`), "Complete"],
@@ -461,28 +470,29 @@
     return panel("half", {
       title: "Do newcomers stay?",
       finding: later ? `${percent(ratio(kept, size))} were seen again ${later} week${later > 1 ? "s" : ""} after their first: ${outOf(kept, size)} newcomers.` : null,
-      what: "Of the people first seen in a week, the share seen in each later week; an empty cell could not be observed yet.",
+      what: "Of the people first seen in a week, the percentage seen again so many weeks later; an empty cell could not be observed yet.",
       mart: "retention_cohorts",
-      empty: !inside.length && "Retention needs a complete week of people in this period.",
+      empty: !inside.length && "Nobody was first seen in this period in a week that is complete.",
       body: () => {
-        const head = el("tr", {}, el("th", { scope: "col" }, "First seen in the week of"), el("th", { scope: "col" }, "People"),
+        const head = el("tr", {}, el("th", { scope: "col" }, "First seen"), el("th", { scope: "col" }, "People"),
           Array.from({ length: widest + 1 }, (_, n) => el("th", { scope: "col" }, n ? `+${n}` : "0")));
         const shaded = [];
         const lines = cohorts.map((week) => {
           const own = inside.filter((each) => each.week === week);
-          return el("tr", {}, el("th", { scope: "row" }, long(utc(week)), own[0].first ? " (all who were there)" : ""), el("td", {}, count(own[0].size)),
+          return el("tr", {}, el("th", { scope: "row" }, brief(utc(week)), own[0].first ? "*" : ""), el("td", {}, count(own[0].size)),
             Array.from({ length: widest + 1 }, (_, n) => {
               const cell = own.find((each) => each.since === n);
               if (!cell) return el("td", {});
               const share = ratio(cell.kept, cell.size);
               const ink = el("i", {});
               shaded.push([ink, share]);
-              return el("td", { class: `cell ${share > 0.6 ? "deep" : ""}`, title: `${outOf(cell.kept, cell.size)} people` }, ink, `${whole.format(share * 100)}%`);
+              return el("td", { class: `cell ${share > 0.6 ? "deep" : ""}`, title: `${outOf(cell.kept, cell.size)} people` }, ink, whole.format(share * 100));
             }));
         });
         for (const [ink, share] of shaded) ink.style.opacity = String(share > 0.6 ? 0.55 + 0.45 * share : 0.08 + share * 0.6);
         return [el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Retention by first week" },
-          el("table", { class: "cohorts" }, el("caption", { class: "unseen" }, "Share seen again, by first week and weeks since"), el("thead", {}, head), el("tbody", {}, lines)))];
+          el("table", { class: "cohorts" }, el("caption", { class: "unseen" }, "Share seen again, by first week and weeks since"), el("thead", {}, head), el("tbody", {}, lines))),
+          inside.some((each) => cohorts.includes(each.week) && each.first) ? el("p", { class: "what" }, "* The loaded history begins here: these people may have been there for long.") : null];
       },
       table: {
         head: ["First week", "#Weeks since", "#People first seen", "#Seen again", "#Share"],
@@ -503,7 +513,7 @@
     const lines = keys("funnel").sort().map((key) => ({ key, stage: label("funnel", key), users: column("funnel", "users", key)[day] ?? null }));
     const agent = lines.find((each) => each.stage === "agent");
     return panel("half", {
-      title: "How far people have come",
+      title: "Stages people reached",
       finding: agent && known(day) && `${percent(ratio(agent.users, of))} use agent mode: ${outOf(agent.users, of)} people.`,
       what: "Counts people who reached a stage on two or more of the trailing 28 days (the first two: on one); stages overlap.",
       mart: "feature_adoption_funnel",
@@ -526,8 +536,8 @@
       return { key, name, users, tone: PHASE_TONES[Number(key)] || "s-ink", values: users.map((value, n) => (all[n] ? ratio(value, all[n]) : null)) };
     });
     for (const each of series) {
-      const at = all.findLastIndex((value) => value);
-      each.direct = at < 0 ? each.name : `${each.name} ${percent(each.values[at])}`;
+      const at = known(day) ? day - chosen.from : -1;
+      each.direct = known(each.values[at]) ? `${each.name} ${percent(each.values[at])}` : each.name;
       each.kind = "stack";
     }
     const advanced = known(day) ? total(series.filter((each) => Number(each.key) >= 2).map((each) => each.users[day - chosen.from])) : null;
@@ -540,11 +550,11 @@
       empty: !all.some((value) => value) && "GitHub reports adoption phases from 29 May 2026 on; none is in this period.",
       body: (title) => [
         timeChart({
-          title, dates: datesShown(), marks: series, format: (value) => `${whole.format(value * 100)}%`, top: 1, fresh: freshAt, breaks: changes(["adoption_phase"]),
+          title, dates: datesShown(), marks: series, format: (value) => `${whole.format(value * 100)}%`, top: 1, fresh: freshAt, ending: day - chosen.from, breaks: changes("adoption_phase"),
           summary: `Shares of people by adoption phase, ${period()}. At the end ${series.map((each) => each.direct).join(", ")}.`,
           tip: (n) => ({ head: dayHead(n), lines: all[n] ? [...series].reverse().map((each) => [each.name, `${percent(each.values[n])}, ${outOf(each.users[n], all[n])}`]) : [["phases", "no data"]] }),
+          keys: [...series.map((each) => [each.tone, each.name]), ...freshKey()],
         }),
-        legend([...series.map((each) => [each.tone, each.name]), FRESH]),
       ],
       table: {
         head: ["Day", ...series.map((each) => `#${each.name}`), "#People with a phase"],
@@ -569,7 +579,7 @@
       mart: "feature_usage_daily",
       empty: !first && NOT_LOADED,
       body: () => [rank("Features by person-days", lines.map((each) => ({ name: each.name, share: ratio(each.sum, active), of: outOf(each.sum, active), trend: weekly(each.users) })),
-        { unit: "Feature", measure: "Person-days", trend: "By week" })],
+        { unit: "Feature", measure: "Person-days", trend: "By week" }), remarks(changes("all", "feature"))],
       table: {
         note: "Prompts and generations are sums of the period.",
         head: ["Feature", "#Person-days", "#of all", "#Prompts", "#Generations"],
@@ -584,6 +594,7 @@
     return sums;
   }
 
+  const EDITORS = { vscode: "VS Code", visualstudio: "Visual Studio", intellij: "JetBrains (intellij)", xcode: "Xcode", eclipse: "Eclipse", neovim: "Neovim", vim: "Vim" };
   const MOST_BARS = 9;
   const UNNAMED = ["unknown", "others", "auto"];
 
@@ -593,7 +604,7 @@
     const of = total(base);
     const all = keys(name).filter((key) => !without.includes(key)).map((key) => {
       const values = filled(name, "amount", key, (week) => known(column(`${name}_total`, "amount")[week]), from, to);
-      return { key, name: label(name, key), values, sum: total(values), trend: values.map((value, n) => ratio(value, base[n])) };
+      return { key, name: (name === "ides" && EDITORS[key]) || label(name, key), values, sum: total(values), trend: values.map((value, n) => ratio(value, base[n])) };
     }).filter((each) => each.sum).sort((one, other) => (one.key === D.the_rest) - (other.key === D.the_rest) || other.sum - one.sum);
     const shown = all.slice(0, MOST_BARS).map((each) => ({ ...each, share: ratio(each.sum, of), of: count(each.sum), tone: UNNAMED.includes(each.key) ? "weak" : "" }));
     const rest = all.slice(MOST_BARS);
@@ -605,7 +616,7 @@
       what: `${what} Weeks that touch the period: ${from <= to && WEEK ? `${long(weekOf(from))} to ${long(plus(weekOf(to), 6))}` : "none"}.`,
       mart,
       empty: !all.length && none,
-      body: () => [rank(title, shown, { unit, measure })],
+      body: () => [rank(title, shown, { unit, measure }), remarks(changes(name === "models" ? "model" : name))],
       table: {
         head: [`Week of`, unit, `#${measure}`, "#of all", "#Share", "#People"],
         lines: () => base.flatMap((sum, n) => all.filter((each) => known(column(name, "amount", each.key)[from + n])).map((each) => [iso(weekOf(from + n)), each.name, count(each.values[n]), count(sum), percent(ratio(each.values[n], sum)),
@@ -632,14 +643,14 @@
       empty: end < 0 && "No completion was suggested in this period.",
       body: (title) => [
         timeChart({
-          title, dates: datesShown(), format: (value) => `${whole.format(value * 100)}%`, top: Math.min(1, Math.ceil(highest * 20 + 0.5) / 20), fresh: freshAt, breaks: changes(["code_completion"]),
+          title, dates: datesShown(), format: (value) => `${whole.format(value * 100)}%`, top: Math.min(1, Math.ceil(highest * 20 + 0.5) / 20), fresh: freshAt, breaks: changes("code_completion", "completion_acceptance"),
           marks: [{ kind: "dots", values: rates.map((rate) => (known(rate) ? Math.min(rate, Math.min(1, Math.ceil(highest * 20 + 0.5) / 20)) : null)), tone: "s-n2" },
-            { kind: "line", values: long28, tone: "s-accent", weak, direct: percent(long28[end]) }],
-          summary: `Acceptance of code completions, ${period()}: ${percent(long28[end])} over 28 days at the end.`,
+            { kind: "line", values: long28, tone: "s-accent", weak, direct: percent(long28[at]) }],
+          ending: at, summary: `Acceptance of code completions, ${period()}: ${percent(long28[at])} over 28 days on ${brief(dateOf(chosen.from + at))}.`,
           tip: (n) => ({ head: dayHead(n), lines: [["on the day", known(rates[n]) ? `${percent(rates[n])}, ${outOf(accepted[n], suggested[n])}` : "no data"],
             ["28 days", known(long28[n]) ? `${percent(long28[n])}, ${outOf(accepted28[n], suggested28[n])}` : "no data"]] }),
+          keys: [["s-accent", "28 days", "line"], ["s-n2", "on the day", "dot"], ["s-accent", "dotted: fewer than 28 days are loaded", "weak"], ...freshKey()],
         }),
-        legend([["s-accent", "28 days", "line"], ["s-n2", "on the day", "dot"], ["s-accent", "dotted: fewer than 28 days are loaded", "weak"], FRESH]),
       ],
       table: {
         head: ["Day", "#Accepted", "#Suggested", "#Rate", "#Accepted, 28 days", "#Suggested, 28 days", "#Rate, 28 days"],
@@ -687,12 +698,12 @@
       empty: !origins.length && "No lines were changed with Copilot in this period.",
       body: (title) => [
         timeChart({
-          title, dates: bins.dates, format: short.format.bind(short), fresh: bins.fresh, breaks: changes(["cli"]).filter((each) => each.kind === "series_break"),
+          title, dates: bins.dates, format: short.format.bind(short), fresh: bins.fresh, breaks: changes("all", "lines"),
           marks: origins.map((each, at) => ({ kind: "stack", values: bins.series[at], tone: each.tone, weak: (n) => !bins.whole(n) })),
           summary: `Lines changed by origin and ${bins.unit}, ${period()}.`,
           tip: (n) => ({ head: bins.head(n), lines: origins.map((each, at) => [each.name, count(bins.series[at][n])]).reverse() }),
+          keys: [...origins.map((each) => [each.tone, each.name]), ...(bins.unit === "week" ? [["s-n2", "pale: not all seven days", "hollow"]] : []), ...freshKey()],
         }),
-        legend([...origins.map((each) => [each.tone, each.name]), ...(bins.unit === "week" ? [["s-n2", "hollow: not all seven days", "hollow"]] : []), FRESH]),
       ],
       table: {
         head: ["Day", ...origins.flatMap((each) => [`#${each.name}: added`, `#${each.name}: deleted`])],
@@ -716,11 +727,11 @@
       empty: !known(sum) && "GitHub reports AI credits from 19 Jun 2026 on; none is in this period.",
       body: (title) => [
         timeChart({
-          title, dates: bins.dates, format: short.format.bind(short), fresh: bins.fresh, breaks: changes(["ai_credits"]),
+          title, dates: bins.dates, format: short.format.bind(short), fresh: bins.fresh, breaks: changes("ai_credits"),
           marks: [{ kind: "bars", values: bins.series[0], tone: "s-accent", weak: (n) => !bins.whole(n) }], summary: `AI credits by ${bins.unit}, ${period()}: ${amount(sum)} in all.`,
           tip: (n) => ({ head: bins.head(n), lines: [["credits", amount(bins.series[0][n])], ["list value", known(bins.series[0][n]) ? money.format(bins.series[0][n] * 0.01) : "no data"]] }),
+          keys: [["s-accent", "credits"], ...(bins.unit === "week" ? [["s-accent", "pale: not all seven days", "hollow"]] : []), ...freshKey()],
         }),
-        legend([["s-accent", "credits"], ...(bins.unit === "week" ? [["s-accent", "hollow: not all seven days", "hollow"]] : []), FRESH]),
       ],
       table: { head: ["Day", "#Credits", "#People with credits"], lines: () => byDay((at, n) => [iso(dateOf(at)), amount(used[n]), count(users[n])]) },
     });
@@ -730,7 +741,7 @@
     const first = plus(dateOf(chosen.from), 1 - dateOf(chosen.from).getUTCDate());
     const lines = rows("credit_months").filter(([month]) => utc(month) >= first && utc(month) <= dateOf(chosen.to)).slice(-8);
     const pooled = lines.some((line) => known(line[5]));
-    const head = ["Month", "#Credits", "#List value", "#Per active person", "#Days loaded"];
+    const head = ["Month", "#Credits", "#List value", "#A person"];
     if (pooled) head.splice(2, 0, "#of the included");
     const last = lines.findLast((line) => known(line[1]));
     return panel("half", {
@@ -739,8 +750,8 @@
       what: pooled ? "Counts AI credits of calendar months (UTC), and their share of those that your plans include." : "Counts AI credits of calendar months (UTC); fill in the seed credit_pool to see what is left of the included ones.",
       mart: "ai_credits_org_month",
       empty: !last && "No month of this period has AI credits.",
-      body: () => [el("div", { class: "plot" }, plainTable(head, lines.map(([month, used, value, active, , pool, loaded, of]) => {
-        const line = [`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}`, amount(used), known(value) ? money.format(value) : "no data", known(used) ? `${amount(ratio(used, active))} (${count(active)})` : "no data", outOf(loaded, of)];
+      body: () => [el("div", { class: "plot scroll", tabindex: 0, role: "region", "aria-label": "AI credits by month" }, plainTable(head, lines.filter((line) => known(line[1])).map(([month, used, value, active, , pool, loaded, of]) => {
+        const line = [`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}${loaded < of ? `, ${loaded} of ${of} days` : ""}`, amount(used), known(value) ? money.format(value) : "no data", `${amount(ratio(used, active))} for ${count(active)}`];
         if (pooled) line.splice(2, 0, known(pool) ? `${percent(ratio(used, pool))} of ${amount(pool)}` : "no pool set");
         return line;
       }).reverse(), el("caption", { class: "unseen" }, "AI credits by month")))],
@@ -776,7 +787,7 @@
       mart: "data_coverage",
       empty: !expected && "No day of this period was asked for.",
       body: () => [
-        ...strips.map((strip) => calendar(strip, words)),
+        calendars(strips, words),
         legend([["s-accent", "loaded"], ["s-a3", "provisional: younger than three days"], ["s-n1", "no report, or nobody in it"], ["s-n2", "missing, or not loaded yet", "hollow"], ["s-bad", "failed"]]),
       ],
       table: {
@@ -784,6 +795,13 @@
         lines: () => byDay((at, n) => strips.filter((strip) => known(strip.states[n])).map((strip) => [iso(dateOf(at)), strip.scope, strip.report, words(strip, n), known(strip.people[n]) ? count(strip.people[n]) : "none", strip.reasons[n] || ""])).flat(),
       },
     });
+  }
+
+  // As many beside each other as their weeks leave room for.
+  function calendars(strips, words) {
+    const box = el("div", { class: "calendars" }, strips.map((strip) => calendar(strip, words)));
+    box.style.setProperty("--wide", `${Math.max(190, Math.ceil((chosen.to - chosen.from + 8) / 7) * 16)}px`);
+    return box;
   }
 
   function calendar(strip, words) {
@@ -795,7 +813,7 @@
     let size = 12, left = 0, above = 36, marker = null, current = null;
     const place = (n) => [left + Math.floor((n + shift) / 7) * size, above + ((n + shift) % 7) * size];
     function paint() {
-      const width = Math.max(260, plot.clientWidth || 600);
+      const width = Math.max(180, plot.clientWidth || 600);
       size = Math.max(4, Math.min(16, Math.floor((width - left) / wide)));
       const height = above + 7 * size + 2;
       const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
@@ -930,8 +948,8 @@
       at("adoption", "is_covered") ? null : el("span", { class: "badge" }, "not every organization is loaded")));
     const tiles = [];
     const tile = (name, value, of) => tiles.push(el("div", { class: "kpi" }, el("dt", {}, name), el("dd", { class: "value" }, value), el("dd", { class: "of" }, of)));
-    tile("Active people, 28 days", count(month), covered < 28 ? `${covered} of 28 days loaded, so too low` : known(before) ? `${count(before)} on ${brief(dateOf(day - 28))}` : "no full window four weeks before");
-    tile("Active people, 7 days", count(at("adoption", "weekly_active_users_7d")), at("adoption", "days_covered_7d") < 7 ? `${at("adoption", "days_covered_7d")} of 7 days loaded, so too low` : known(weekBefore) ? `${count(weekBefore)} on ${brief(dateOf(day - 7))}` : "no full window a week before");
+    tile("Active people, 28 days", count(month), covered < 28 ? `${covered} of 28 days loaded: may be too low` : known(before) ? `${count(before)} on ${brief(dateOf(day - 28))}` : "no full window four weeks before");
+    tile("Active people, 7 days", count(at("adoption", "weekly_active_users_7d")), at("adoption", "days_covered_7d") < 7 ? `${at("adoption", "days_covered_7d")} of 7 days loaded: may be too low` : known(weekBefore) ? `${count(weekBefore)} on ${brief(dateOf(day - 7))}` : "no full window a week before");
     tile("Active people on the day", count(at("adoption", "daily_active_users")), `${WEEKDAYS[weekday(dateOf(day))]}, ${brief(dateOf(day))}`);
     const [agents, mtd] = [at("adoption", "monthly_active_agent_users_mtd"), at("adoption", "monthly_active_users_mtd")];
     tile("Used agent mode, month to date", percent(ratio(agents, mtd)), known(ratio(agents, mtd)) ? `${outOf(agents, mtd)} active people` : "not reported");
@@ -1023,7 +1041,7 @@
     }
     form.addEventListener("submit", (event) => event.preventDefault());
     form.append(el("label", {}, "Scope", scope), el("fieldset", {}, el("legend", { class: "unseen" }, "Period"), radios.map(([, radio, name]) => el("label", {}, radio, el("span", {}, name)))),
-      el("label", { class: "date" }, "From", from), el("label", { class: "date" }, "to", to));
+      el("div", { class: "dates" }, el("label", {}, "From", from), el("label", {}, "to", to)));
     settle();
   }
 

@@ -38,6 +38,12 @@ class Written:
     days: int
     scopes: tuple[str, ...]
     last_day: dt.date | None
+    people_28d: int | None
+
+
+_PEOPLE = (
+    "select monthly_active_users_28d from marts.adoption_daily where scope = ? and is_covered order by day desc limit 1"
+)
 
 
 def write(published: Path, target: Path, *, include_users: bool = False) -> Written:
@@ -48,6 +54,7 @@ def write(published: Path, target: Path, *, include_users: bool = False) -> Writ
     try:
         with duckdb.connect(published, read_only=True) as connection:
             found = contents(connection, include_users=include_users)
+            people = connection.execute(_PEOPLE, found["scopes"][:1]).fetchone() if found["scopes"] else None
     except (duckdb.IOException, duckdb.CatalogException) as error:
         reason = str(error).splitlines()[0][:160] if published.exists() else "it does not exist yet"
         raise ConfigError(f"Cannot read {published}: {reason}. Run `copilot-etl load` or `publish` first.") from None
@@ -60,6 +67,7 @@ def write(published: Path, target: Path, *, include_users: bool = False) -> Writ
         found["days_loaded"],
         tuple(found["scopes"]),
         first + dt.timedelta(days=days - 1) if first else None,
+        people[0] if people else None,
     )
 
 

@@ -246,8 +246,8 @@
           mark.values.forEach((value, at) => {
             if (!known(value)) return;
             const before = mark.values[at - 1];
-            if (at && known(before)) parts[weak(at) || weak(at - 1) ? 1 : 0] += `M${x(at - 1).toFixed(1)} ${y(before).toFixed(1)}L${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
-            else if (!known(mark.values[at + 1])) group.append(draw("circle", { class: "point", cx: x(at), cy: y(value), r: 3 }));
+            if (at && known(before) && !mark.starts?.(at)) parts[weak(at) || weak(at - 1) ? 1 : 0] += `M${x(at - 1).toFixed(1)} ${y(before).toFixed(1)}L${x(at).toFixed(1)} ${y(value).toFixed(1)}`;
+            else if (!known(mark.values[at + 1]) || mark.starts?.(at + 1)) group.append(draw("circle", { class: "point", cx: x(at), cy: y(value), r: 3 }));
           });
           if (parts[0]) group.append(draw("path", { class: "line", d: parts[0] }));
           if (parts[1]) group.append(draw("path", { class: "line weak", d: parts[1] }));
@@ -386,12 +386,13 @@
     if (chosen.toDate) lines.push(["monthly_active_users_mtd", "month to date", "s-ink"], ["weekly_active_users_wtd", "week to date", "s-n2"]);
     const covered = { monthly_active_users_28d: ["days_covered_28d", 28], weekly_active_users_7d: ["days_covered_7d", 7] };
     const weak = (field) => (n) => field in covered && (column("adoption", covered[field][0])[chosen.from + n] ?? 0) < covered[field][1];
+    const starts = { monthly_active_users_mtd: (n) => dateOf(chosen.from + n).getUTCDate() === 1, weekly_active_users_wtd: (n) => dateOf(chosen.from + n).getUTCDay() === 0 };
     const partial = (n) => !column("adoption", "is_covered")[chosen.from + n];
     const marks = [
       { kind: "bars", values: daily, tone: "s-n1", weak: partial },
       ...lines.map(([field, name, tone]) => {
         const values = days("adoption", field);
-        return { kind: "line", field, name, values, tone, weak: weak(field), direct: `${name} ${count(column("adoption", field)[day])}` };
+        return { kind: "line", field, name, values, tone, weak: weak(field), starts: starts[field], direct: `${name} ${count(column("adoption", field)[day])}` };
       }),
     ];
     const box = el("input", { type: "checkbox", id: "to-date" });

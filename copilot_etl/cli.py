@@ -569,7 +569,9 @@ def notebook(port: int) -> None:
 
     published = Store(settings.read().data_dir).published
     if not all(map(find_spec, ("marimo", "altair"))):
-        raise ConfigError("The notebook needs more packages: pip install --constraint constraints.txt -e '.[notebook]'.")
+        raise ConfigError(
+            "The notebook needs more packages: pip install --constraint constraints.txt -e '.[notebook]'."
+        )
     if not published.exists():
         raise ConfigError(f"{published} does not exist yet. Run `copilot-etl load` or `copilot-etl demo` first.")
     command = [

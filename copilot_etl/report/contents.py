@@ -137,9 +137,7 @@ SERIES = (
         _as_they_are("suggested", "accepted", "suggested_28d", "accepted_28d"),
     ),
     Series("lines", "code_generation_daily", "day", _as_they_are("loc_added", "loc_deleted"), key="code_origin"),
-    Series(
-        "lines_total", "code_generation_daily", "day", _as_they_are("agent_loc_changed_28d", "ide_loc_changed_28d")
-    ),
+    Series("lines_total", "code_generation_daily", "day", _as_they_are("agent_loc_changed_28d", "ide_loc_changed_28d")),
     Series(
         "languages",
         "language_mix",
@@ -149,9 +147,7 @@ SERIES = (
         top="ide_generations",
         people="users",
     ),
-    Series(
-        "languages_total", "language_mix", "week_start_monday", {"amount": "max(known_ide_generations_of_week)"}
-    ),
+    Series("languages_total", "language_mix", "week_start_monday", {"amount": "max(known_ide_generations_of_week)"}),
     Series(
         "models",
         "model_mix",

@@ -148,7 +148,7 @@
 
   // Made when it is opened: a year of days is long, and few look.
   function numbers(title, mart, { head, lines, note }) {
-    const fold = el("details", {}, el("summary", {}, "Table of the numbers"));
+    const fold = el("details", { "aria-label": `Numbers: ${title}` }, el("summary", {}, "Table of the numbers"));
     fold.addEventListener("toggle", () => {
       if (fold.querySelector("table")) return;
       const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Table: ${title}` });

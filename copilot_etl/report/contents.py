@@ -1,4 +1,4 @@
-"""What the report shows of the published marts: which columns, along which axis, and as what they are put into the page.
+"""What the report shows of the published marts: which columns, along which axis, in which shape for the page.
 
 Everything is a list of what to read: a mart that is not there leaves its entry out, and the page leaves out the panels
 that need it. Rates are not read: the page has their numerators and denominators, and divides the sums of what is shown.
@@ -63,8 +63,9 @@ class Series:
             f"with places as (select scope, {self.key}, row_number() over "
             f"(partition by scope order by sum({self.top}) desc, {self.key}) as place "
             f"from marts.{self.mart} group by scope, {self.key}) "
-            f"select scope, {self.axis}, case when {kept} then {self.key} else '{THE_REST}' end as named, null{spelled} "
-            f"from marts.{self.mart} join places using (scope, {self.key}) group by scope, {self.axis}, named order by all"
+            f"select scope, {self.axis}, case when {kept} then {self.key} else '{THE_REST}' end as named, "
+            f"null{spelled} from marts.{self.mart} join places using (scope, {self.key}) "
+            f"group by scope, {self.axis}, named order by all"
         )
 
 

@@ -75,7 +75,8 @@ def test_a_year_of_five_organizations_is_below_a_megabyte_and_a_half(
 
 def test_many_languages_are_the_largest_and_the_rest(spoilt: Callable[..., Path]) -> None:
     source = spoilt(
-        "insert into marts.language_mix by name select 'octo-org' as scope, date_trunc('week', current_date)::date as week_start_monday, "
+        "insert into marts.language_mix by name select 'octo-org' as scope, "
+        "date_trunc('week', current_date)::date as week_start_monday, "
         "'made-up-' || n as language_canonical, 1 as users, 1 as generations, 1 as ide_generations, 0 as loc_added, "
         "1 as generations_of_week, 0.0 as share_of_generations, 1 as known_ide_generations_of_week, "
         "0.0 as share_of_known_ide_generations, 0 as unknown_generations_of_week, 0.0 as unknown_share "

@@ -83,7 +83,8 @@ TABLES = {
     "adoption_daily": "select strftime(day, '%Y-%m-%d'), n(daily_active_users), n(weekly_active_users_7d), "
     "n(monthly_active_users_28d), n(weekly_active_users_wtd), n(monthly_active_users_mtd), n(days_covered_28d), "
     "case when is_provisional then 'yes' else 'no' end from marts.adoption_daily where scope = s order by day desc",
-    "completion_acceptance_daily": "select strftime(day, '%Y-%m-%d'), n(accepted), n(suggested), p(accepted, suggested), "
+    "completion_acceptance_daily": "select strftime(day, '%Y-%m-%d'), n(accepted), n(suggested), "
+    "p(accepted, suggested), "
     "n(accepted_28d), n(suggested_28d), p(accepted_28d, suggested_28d) "
     "from marts.completion_acceptance_daily where scope = s order by day desc",
     "feature_usage_daily": "select feature_label, n(sum(users)), "
@@ -310,7 +311,8 @@ def test_teams_and_reconciliation_appear_with_their_marts(
         spoilt(
             "create table marts.team_activity_28d as select * from (values "
             "('octo-org', date '2026-11-22', 'old', 1::bigint, 'somebody'), "
-            "('octo-org', date '2026-11-23', 'core', 7::bigint, 'somebody')) as t (scope, day, team, users, user_login)",
+            "('octo-org', date '2026-11-23', 'core', 7::bigint, 'somebody')) "
+            "as t (scope, day, team, users, user_login)",
             "comment on table marts.team_activity_28d is 'What teams do.'",
             "comment on column marts.team_activity_28d.users is 'Distinct people.'",
             "create view marts.reconciliation_daily as select date '2026-11-23' as day, 3 as ours, null::int as theirs",
@@ -370,7 +372,8 @@ def test_names_from_data_stay_text(show: Callable[..., Shown], spoilt: Callable[
             f"update marts.feature_usage_daily set feature_label = '{evil}', feature = '__proto__' "
             "where feature = 'chat_inline'",
             f"update marts.data_coverage set last_error = '{evil}' where coverage_state = 'failed'",
-            f"update marts.user_activity set user_login = '{evil}' where user_id = (select min(user_id) from marts.user_activity)",
+            f"update marts.user_activity set user_login = '{evil}' "
+            "where user_id = (select min(user_id) from marts.user_activity)",
             *(
                 f"update marts.{mart} set scope = '{evil}' where scope = 'octo-labs'"
                 for mart in ("adoption_daily", "data_coverage", "user_activity")
@@ -399,7 +402,8 @@ def test_the_policy_lets_no_other_script_run(show: Callable[..., Shown]) -> None
         policy,
     )
     shown.page.evaluate(
-        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'document.title = \"hit\"'}))"
+        "document.body.append(Object.assign(document.createElement('script'), "
+        "{textContent: 'document.title = \"hit\"'}))"
     )
     assert shown.page.title() == "Copilot adoption"
     assert shown.complaints, "the browser says that it refused the script"

@@ -130,7 +130,7 @@
   let numbered = 0;
 
   // The frame of a chart: what it is, what it says, what it counts, the chart itself, and its numbers as a table.
-  function panel(wide, { title, finding, what, mart, body, table, empty, pickable }) {
+  function panel(wide, { title, finding, what, mart, body, table, empty, aside, pickable }) {
     const id = `panel-${++numbered}`;
     const frame = el("figure", { class: `panel ${wide}`, role: "group", "aria-labelledby": id, "aria-describedby": `${id}-what`, "data-panel": mart });
     frame.append(el("h3", { id }, title));
@@ -141,7 +141,8 @@
       return frame;
     }
     if (pickable) frame.append(pickable);
-    frame.append(...body(title).flat().filter(Boolean));
+    if (aside) frame.append(el("p", { class: "message" }, aside));
+    else frame.append(...body(title).flat().filter(Boolean));
     if (table) frame.append(numbers(title, mart, table));
     return frame;
   }
@@ -171,11 +172,13 @@
 
   // ------------------------------------------------------------------------------------- a chart along time
 
-  function steps(top) {
-    const raw = top / 4;
+  // Round values from below the lowest (or zero) to above the highest.
+  function steps(highest, lowest = 0) {
+    const raw = (highest - lowest) / 4;
     const unit = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 2.5, 5, 10].map((n) => n * unit).find((each) => each >= raw) || unit;
-    return Array.from({ length: Math.ceil(top / step - 1e-9) + 1 }, (_, n) => n * step);
+    const first = Math.floor(lowest / step + 1e-9);
+    return Array.from({ length: Math.ceil(highest / step - 1e-9) - first + 1 }, (_, n) => (first + n) * step);
   }
 
   function ticks(dates, room) {
@@ -191,13 +194,15 @@
     }));
   }
 
-  // marks: bars, lines, dots and stacked parts, each an array along `dates`; `weak` says of which values to be careful.
+  // marks: bars, lines, dots, parts stacked upwards and bars that hang down, each an array along `dates`; `weak` says of
+  // which values to be careful.
   function timeChart({ title, dates, marks, format, tip, keys: entries, breaks = [], fresh = () => false, top = 0, height = 236, ending = null, summary }) {
     const plot = el("div", { class: "plot", tabindex: 0, role: "group", "aria-roledescription": "chart", "aria-label": `${title}. Arrow keys read the values.` });
     const stacked = marks.filter((mark) => mark.kind === "stack");
     const sums = dates.map((_, at) => total(stacked.map((mark) => mark.values[at])));
-    const highest = Math.max(top, ...marks.filter((mark) => mark.kind !== "stack").flatMap((mark) => mark.values.filter(known)), ...sums.filter(known), 0) || 1;
-    const scale = top ? steps(top) : steps(highest);
+    const highest = Math.max(top, ...marks.filter((mark) => !["stack", "down"].includes(mark.kind)).flatMap((mark) => mark.values.filter(known)), ...sums.filter(known), 0) || 1;
+    const lowest = -Math.max(0, ...marks.filter((mark) => mark.kind === "down").flatMap((mark) => mark.values.filter(known)));
+    const scale = steps(top || highest, lowest);
     const ceiling = top || scale[scale.length - 1];
     let place = null;
 
@@ -205,18 +210,18 @@
       const width = Math.max(260, Math.round(plot.clientWidth || 600));
       const direct = width >= 430 ? marks.filter((mark) => mark.direct) : [];
       const right = width - (direct.length ? 10 + Math.max(...direct.map((mark) => widthOf(mark.direct, 600))) : 1);
-      const left = 8 + Math.max(...scale.map((value) => widthOf(format(value), 400)));
+      const left = 8 + Math.max(...scale.map((value) => widthOf(format(Math.abs(value)), 400)));
       const above = breaks.length ? 22 : 8;
       const floor = height - 24;
       const band = (right - left) / dates.length;
       const x = (at) => left + (at + 0.5) * band;
-      const y = (value) => floor - (value / ceiling) * (floor - above);
+      const y = (value) => floor - ((value - scale[0]) / (ceiling - scale[0])) * (floor - above);
       const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": summary });
       const from = dates.findIndex((_, at) => fresh(at));
       if (from >= 0) picture.append(draw("rect", { class: "fresh", x: left + from * band, y: above, width: right - left - from * band, height: floor - above }));
       for (const value of scale.filter((each) => each <= ceiling)) {
         picture.append(draw("path", { class: value ? "grid" : "grid base", d: `M${left} ${Math.round(y(value))}H${right}` }),
-          draw("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, format(value)));
+          draw("text", { x: left - 7, y: y(value) + 4, "text-anchor": "end" }, format(Math.abs(value))));
       }
       for (const { at, text } of ticks(dates, right - left)) {
         const half = widthOf(text, 400) / 2;
@@ -228,12 +233,12 @@
       for (const mark of marks) {
         const weak = (at) => Boolean(mark.weak && mark.weak(at));
         const group = draw("g", { class: mark.tone });
-        if (mark.kind === "bars" || mark.kind === "stack") {
+        if (["bars", "stack", "down"].includes(mark.kind)) {
           const parts = ["", ""];
           mark.values.forEach((value, at) => {
             if (!known(value)) return;
             const low = mark.kind === "stack" ? below[at] : 0;
-            if (value) parts[weak(at) ? 1 : 0] += box(at, low, low + value);
+            if (value) parts[weak(at) ? 1 : 0] += mark.kind === "down" ? box(at, -value, 0) : box(at, low, low + value);
             if (mark.kind === "stack") below[at] += value;
           });
           if (parts[0]) group.append(draw("path", { class: "fill", d: parts[0] }));
@@ -255,8 +260,8 @@
         picture.append(group);
       }
       for (const each of breaks) {
-        const at = dates.findIndex((date) => date >= each.date);
-        const edge = left + (at < 0 ? dates.length : at) * band;
+        const at = Math.max(0, dates.findLastIndex((date) => date <= each.date)); // in the middle of a week's bar, where it was
+        const edge = left + (at + (dates.length > 1 ? Math.max(0, each.date - dates[at]) / (dates[1] - dates[0]) : 0)) * band;
         picture.append(draw("path", { class: "break", d: `M${edge} 14V${floor}` }), draw("text", { x: edge, y: 10, "text-anchor": "middle" }, each.letter));
       }
       const labels = direct
@@ -427,7 +432,7 @@
     });
   }
 
-  const STATES = [["retained", "stayed", "s-accent"], ["resurrected", "came back", "s-a2"], ["new", "new", "s-a3"], ["churned", "left", "s-n2"]];
+  const STATES = [["retained", "stayed", "s-n1"], ["resurrected", "came back", "s-a3"], ["new", "new", "s-accent"], ["churned", "left", "s-n2"]];
 
   function lifecyclePanel() {
     const { from, to } = weeks();
@@ -435,21 +440,27 @@
     const series = STATES.map(([key, name, tone]) => ({ key, name, tone, values: pick(column("lifecycle", "users", key), from, to) }));
     const complete = (n) => series.some((each) => column("lifecycle", "is_complete", each.key)[from + n]);
     const last = dates.findLastIndex((_, n) => complete(n));
+    // Until a whole week is loaded, everybody seems to be new.
+    const whole = column("lifecycle", "is_complete", "new").findIndex((each) => each === 1);
+    // And until a week is complete, those who have not come yet seem to have left.
+    const shown = (values, left) => values.map((value, n) => (whole >= 0 && from + n > whole && (complete(n) || !left) ? value : null));
+    const settled = whole >= 0 && to > whole;
     const stayed = series[0].values[last];
     const left = series[3].values[last];
     return panel("half", {
-      title: "Who stays and who leaves",
+      title: "Who comes and who leaves",
       finding: last >= 0 && `${outOf(stayed, (stayed || 0) + (left || 0))} people of the week before were back in the week of ${brief(dates[last])}.`,
-      what: "Counts people by ISO week: seen first, seen last week too, seen again after a pause, and (not among the active) seen last week only.",
+      what: "Counts people by ISO week: up, those never seen before and those back after a pause; down, those seen the week before only.",
       mart: "user_lifecycle_weekly",
       empty: !series.some((each) => each.values.some(known)) && "No week of this period is loaded.",
+      aside: settled ? null : "Until a whole week is loaded everybody seems to be new, so nothing is drawn yet.",
       body: (title) => [
         timeChart({
           title, dates, format: short.format.bind(short), breaks: changes("all", "active_users"),
-          marks: [...series.slice(0, 3).map((each) => ({ ...each, kind: "stack", weak: (n) => !complete(n) })), { ...series[3], kind: "line" }],
+          marks: [2, 1, 3].map((at) => ({ ...series[at], values: shown(series[at].values, at === 3), kind: at === 3 ? "down" : "stack", weak: (n) => !complete(n) })),
           summary: `People by week and state, ${dates.length} weeks.`,
           tip: (n) => ({ head: `Week of ${long(dates[n])}${complete(n) ? "" : ", not complete"}`, lines: series.map((each) => [each.name, count(each.values[n])]) }),
-          keys: [...series.slice(0, 3).map((each) => [each.tone, each.name]), [series[3].tone, "left", "line"], ["s-n2", "pale: week not complete", "hollow"]],
+          keys: [...[2, 1, 3].map((at) => [series[at].tone, series[at].name]), ["s-n2", "pale: week not complete, so nobody is told to have left", "hollow"]],
         }),
       ],
       table: {
@@ -534,27 +545,35 @@
     const series = keys("phases").sort((one, other) => Number(one) - Number(other)).map((key) => {
       const users = filled("phases", "users", key, (at) => Boolean(column("phases_total", "users_with_phase")[at]), chosen.from, chosen.to);
       const name = key === "0" ? "No phase yet" : label("phases", key);
-      return { key, name, users, tone: PHASE_TONES[Number(key)] || "s-ink", values: users.map((value, n) => (all[n] ? ratio(value, all[n]) : null)) };
+      return { key, name, users, tone: PHASE_TONES[Number(key)] || "s-ink", kind: "stack" };
     });
-    for (const each of series) {
-      const at = known(day) ? day - chosen.from : -1;
-      each.direct = known(each.values[at]) ? `${each.name} ${percent(each.values[at])}` : each.name;
-      each.kind = "stack";
-    }
+    const bins = binned([all, ...series.map((each) => each.users)]);
+    const [of, ...parts] = bins.series;
+    const daily = bins.unit === "day";
+    const unit = daily ? "people" : "person-days";
+    series.forEach((each, at) => {
+      each.parts = parts[at];
+      each.values = parts[at].map((value, n) => (of[n] ? ratio(value, of[n]) : null));
+      each.weak = (n) => !bins.whole(n);
+      const end = daily && known(day) ? each.values[day - chosen.from] : null;
+      each.direct = known(end) ? `${each.name} ${percent(end)}` : each.name;
+    });
     const advanced = known(day) ? total(series.filter((each) => Number(each.key) >= 2).map((each) => each.users[day - chosen.from])) : null;
-    const of = known(day) ? all[day - chosen.from] : null;
+    const then = known(day) ? all[day - chosen.from] : null;
     return panel("half", {
       title: "Adoption phases",
-      finding: of ? `${percent(ratio(advanced, of))} are in phase 2 or 3: ${outOf(advanced, of)} people of ${brief(dateOf(day))}.` : null,
-      what: "Shares of the people of each day by GitHub's AI adoption phase, which looks at their trailing 28 days; weekends have other people.",
+      finding: then ? `${percent(ratio(advanced, then))} are in phase 2 or 3: ${outOf(advanced, then)} people of ${brief(dateOf(day))}.` : null,
+      what: daily
+        ? "Shares of the people of each day by GitHub's AI adoption phase, which looks at their trailing 28 days; weekends have other people."
+        : "Shares of the person-days of each week (one for each person and day) by GitHub's AI adoption phase, which looks at the trailing 28 days.",
       mart: "adoption_phase_daily",
       empty: !all.some((value) => value) && "GitHub reports adoption phases from 29 May 2026 on; none is in this period.",
       body: (title) => [
         timeChart({
-          title, dates: datesShown(), marks: series, format: (value) => `${whole.format(value * 100)}%`, top: 1, fresh: freshAt, ending: day - chosen.from, breaks: changes("adoption_phase"),
-          summary: `Shares of people by adoption phase, ${period()}. At the end ${series.map((each) => each.direct).join(", ")}.`,
-          tip: (n) => ({ head: dayHead(n), lines: all[n] ? [...series].reverse().map((each) => [each.name, `${percent(each.values[n])}, ${outOf(each.users[n], all[n])}`]) : [["phases", "no data"]] }),
-          keys: [...series.map((each) => [each.tone, each.name]), ...freshKey()],
+          title, dates: bins.dates, marks: series, format: (value) => `${whole.format(value * 100)}%`, top: 1, fresh: bins.fresh, ending: daily ? day - chosen.from : null, breaks: changes("adoption_phase"),
+          summary: `Shares of ${unit} by adoption phase, ${period()}. On ${known(day) ? brief(dateOf(day)) : "no day"} ${series.map((each) => each.direct).join(", ")}.`,
+          tip: (n) => ({ head: bins.head(n), lines: of[n] ? [...series].reverse().map((each) => [each.name, `${percent(each.values[n])}, ${outOf(each.parts[n], of[n])} ${unit}`]) : [["phases", "no data"]] }),
+          keys: [...series.map((each) => [each.tone, each.name]), ...(daily ? [] : [["s-n2", "pale: not all seven days", "hollow"]]), ...freshKey()],
         }),
       ],
       table: {

@@ -434,17 +434,19 @@
 
   const STATES = [["retained", "stayed", "s-n1"], ["resurrected", "came back", "s-a3"], ["new", "new", "s-accent"], ["churned", "left", "s-n2"]];
 
+  // Until a whole week is loaded, everybody seems to be new.
+  const firstWhole = () => Math.min(...STATES.map(([key]) => column("lifecycle", "is_complete", key).indexOf(1)).map((at) => (at < 0 ? Infinity : at)));
+
   function lifecyclePanel() {
     const { from, to } = weeks();
     const dates = Array.from({ length: to - from + 1 }, (_, n) => weekOf(from + n));
     const series = STATES.map(([key, name, tone]) => ({ key, name, tone, values: pick(column("lifecycle", "users", key), from, to) }));
     const complete = (n) => series.some((each) => column("lifecycle", "is_complete", each.key)[from + n]);
     const last = dates.findLastIndex((_, n) => complete(n));
-    // Until a whole week is loaded, everybody seems to be new.
-    const whole = column("lifecycle", "is_complete", "new").findIndex((each) => each === 1);
+    const whole = firstWhole();
     // And until a week is complete, those who have not come yet seem to have left.
-    const shown = (values, left) => values.map((value, n) => (whole >= 0 && from + n > whole && (complete(n) || !left) ? value : null));
-    const settled = whole >= 0 && to > whole;
+    const shown = (values, left) => values.map((value, n) => (from + n > whole && (complete(n) || !left) ? value : null));
+    const settled = to > whole;
     const stayed = series[0].values[last];
     const left = series[3].values[last];
     return panel("half", {
@@ -471,7 +473,8 @@
   }
 
   function retentionPanel() {
-    const cells = rows("retention").map(([week, since, size, kept, first]) => ({ week, since, size, kept, first }));
+    const begun = has("lifecycle") && Number.isFinite(firstWhole()) ? iso(weekOf(firstWhole())) : "";
+    const cells = rows("retention").map(([week, since, size, kept, first]) => ({ week, since, size, kept, first: first || week <= begun }));
     const inside = cells.filter((each) => utc(each.week) >= plus(dateOf(chosen.from), -6) && utc(each.week) <= dateOf(chosen.to));
     const cohorts = [...new Set(inside.map((each) => each.week))].slice(-14);
     const widest = Math.max(0, ...inside.filter((each) => cohorts.includes(each.week)).map((each) => each.since));
@@ -632,7 +635,7 @@
     const first = all.find((each) => !UNNAMED.includes(each.key) && each.key !== D.the_rest);
     return panel("third", {
       title,
-      finding: first && `${first.name} leads with ${percent(ratio(first.sum, of))}: ${outOf(first.sum, of)}.`,
+      finding: first && `${first.name} leads with ${percent(ratio(first.sum, of))}: ${outOf(first.sum, of)} ${measure.toLowerCase()}.`,
       what: `${what} Weeks that touch the period: ${from <= to && WEEK ? `${long(weekOf(from))} to ${long(plus(weekOf(to), 6))}` : "none"}.`,
       mart,
       empty: !all.length && none,
@@ -979,7 +982,7 @@
     }
     if (has("lines_total")) {
       const [part, of] = [at("lines_total", "agent_loc_changed_28d"), at("lines_total", "ide_loc_changed_28d")];
-      tile("Lines in editors changed by agents, 28 days", percent(ratio(part, of)), known(ratio(part, of)) ? `${outOf(part, of)} lines` : "no lines were changed");
+      tile("Lines changed by agents, 28 days", percent(ratio(part, of)), known(ratio(part, of)) ? `${outOf(part, of)} in editors` : "no lines were changed");
     }
     if (has("credits")) {
       const used = at("credits", "ai_credits_used_mtd");

@@ -67,9 +67,9 @@ def test_key_numbers_are_those_of_the_marts(show: Callable[..., Shown], scope: s
         percent(accepted, suggested),
         f"{accepted:,} of {suggested:,} suggested",
     )
-    assert shown.tile("Lines in editors changed by agents, 28 days") == (
+    assert shown.tile("Lines changed by agents, 28 days") == (
         percent(by_agents, lines),
-        f"{by_agents:,} of {lines:,} lines",
+        f"{by_agents:,} of {lines:,} in editors",
     )
     assert shown.tile("AI credits, month to date") == (f"{credits:,.0f}", f"${credits / 100:,.2f} at list price")
     assert (

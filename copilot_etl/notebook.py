@@ -43,7 +43,9 @@ def question_growth(alt, marts, mo, scope):
             alt.Chart(growth.melt("week_start_monday", ["returning_users", "new_users"], "people", "count"))
             .mark_bar()
             .encode(
-                x=alt.X("week_start_monday:T", title="Week of"),
+                x=alt.X(
+                    "yearmonthdate(week_start_monday):O", title="Week of", axis=alt.Axis(format="%d %b", labelAngle=0)
+                ),
                 y=alt.Y("count:Q", title="People"),
                 color=alt.Color("people:N", title=None, scale=alt.Scale(range=["#a3cfc8", "#00695c"])),
                 tooltip=["week_start_monday:T", "people:N", "count:Q"],
@@ -70,7 +72,7 @@ def question_stay(alt, marts, mo, scope):
             alt.Chart(stay)
             .mark_line(point=True, color="#00695c")
             .encode(
-                x=alt.X("weeks_since:O", title="Weeks since the first"),
+                x=alt.X("weeks_since:O", title="Weeks since the first", axis=alt.Axis(labelAngle=0)),
                 y=alt.Y("share:Q", title="Seen again", axis=alt.Axis(format=".0%"), scale=alt.Scale(domain=[0, 1])),
                 tooltip=["weeks_since", "seen_again", "first_seen", alt.Tooltip("share", format=".1%")],
             )

@@ -68,6 +68,9 @@ def dagster(browser: Browser, url: str) -> None:
     page.screenshot(path=FOLDER / "days.png")
     page.goto(f"{url}/asset-groups")
     settle(page)
+    for group in ("raw", "published"):
+        page.get_by_text(group, exact=True).last.click()
+        settle(page)
     page.screenshot(path=FOLDER / "assets.png")
 
 

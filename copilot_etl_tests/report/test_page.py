@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from copilot_etl.pipeline import Store
-from copilot_etl_tests.report.conftest import DAY, FAILED, FIRST, LAST, Shown, publish
+from copilot_etl_tests.report.conftest import CHROMIUM, DAY, FAILED, FIRST, LAST, REQUIRED, Shown, publish
+
+if CHROMIUM is None and not REQUIRED:
+    pytest.skip("The report's browser tests need Chromium: apt-get install chromium", allow_module_level=True)
 
 ALL = "(all organizations)"
 EVIL = "</script><img src=x onerror=\"document.title='hit'\"><!--"

@@ -83,10 +83,12 @@
 
   const has = (...names) => names.every((name) => D.series[name] || D.rows[name]);
   const nothing = [];
-  const column = (name, field, key = "", scope = chosen.scope) => D.series[name]?.scopes[scope]?.[key]?.[field] || nothing;
-  const keys = (name, scope = chosen.scope) => Object.keys(D.series[name]?.scopes[scope] || {});
-  const label = (name, key) => D.series[name].labels[key] || key || "(no name)";
-  const rows = (name) => D.rows[name]?.scopes[chosen.scope] || [];
+  // A language may be called `constructor`: only what an object has of its own counts.
+  const own = (object, key) => (object && Object.hasOwn(object, key) ? object[key] : undefined);
+  const column = (name, field, key = "", scope = chosen.scope) => own(own(own(D.series[name]?.scopes, scope), key), field) || nothing;
+  const keys = (name, scope = chosen.scope) => Object.keys(own(D.series[name]?.scopes, scope) || {});
+  const label = (name, key) => own(D.series[name].labels, key) || key || "(no name)";
+  const rows = (name) => own(D.rows[name]?.scopes, chosen.scope) || [];
   const pick = (values, from, to) => Array.from({ length: to - from + 1 }, (_, n) => values[from + n] ?? null);
   const days = (name, field, key) => pick(column(name, field, key), chosen.from, chosen.to);
 
@@ -307,11 +309,13 @@
       bubble.hidden = true;
       place?.marker.replaceChildren();
     }
-    plot.addEventListener("pointermove", (event) => {
+    const point = (event) => {
       const at = event.clientX - plot.getBoundingClientRect().left;
       if (at > place.left - 8 && at < place.right + 8) show(Math.floor((at - place.left) / place.band));
       else hide();
-    });
+    };
+    plot.addEventListener("pointermove", point);
+    plot.addEventListener("pointerdown", point);
     plot.addEventListener("pointerleave", hide);
     plot.addEventListener("blur", hide);
     plot.addEventListener("keydown", (event) => {
@@ -627,7 +631,7 @@
     const of = total(base);
     const all = keys(name).filter((key) => !without.includes(key)).map((key) => {
       const values = filled(name, "amount", key, (week) => known(column(`${name}_total`, "amount")[week]), from, to);
-      return { key, name: (name === "ides" && EDITORS[key]) || label(name, key), values, sum: total(values), trend: values.map((value, n) => ratio(value, base[n])) };
+      return { key, name: (name === "ides" && own(EDITORS, key)) || label(name, key), values, sum: total(values), trend: values.map((value, n) => ratio(value, base[n])) };
     }).filter((each) => each.sum).sort((one, other) => (one.key === D.the_rest) - (other.key === D.the_rest) || other.sum - one.sum);
     const shown = all.slice(0, MOST_BARS).map((each) => ({ ...each, share: ratio(each.sum, of), of: count(each.sum), tone: UNNAMED.includes(each.key) ? "weak" : "" }));
     const rest = all.slice(MOST_BARS);
@@ -876,12 +880,14 @@
     }
     const hide = () => { bubble.hidden = true; marker?.replaceChildren(); };
     plot.append(bubble);
-    plot.addEventListener("pointermove", (event) => {
+    const point = (event) => {
       const box = plot.getBoundingClientRect();
       const n = Math.floor((event.clientX - box.left - left) / size) * 7 + Math.floor((event.clientY - box.top - above) / size) - shift;
       if (event.clientY - box.top >= above && n >= 0 && n < dates.length) show(n);
       else hide();
-    });
+    };
+    plot.addEventListener("pointermove", point);
+    plot.addEventListener("pointerdown", point);
     plot.addEventListener("pointerleave", hide);
     plot.addEventListener("blur", hide);
     plot.addEventListener("keydown", (event) => {
@@ -894,12 +900,15 @@
     return plot;
   }
 
-  function familyPanel({ mart, title, about, columns, rows: lines, cut }) {
+  function familyPanel({ mart, title, about, columns, rows: all, cut }) {
+    const scoped = columns.findIndex(([name]) => name === "scope");
+    const mine = all.filter((line) => line[scoped] === chosen.scope);
+    const lines = scoped < 0 || (chosen.scope === D.all_scopes && !mine.length) ? all : mine;
     return panel("", {
       title: `${title}: ${mart.replaceAll("_", " ")}`,
       what: about || "Its latest day.",
       mart,
-      empty: !lines.length && "It has no rows yet.",
+      empty: !lines.length && `It has no rows${all.length ? ` for ${chosen.scope}` : " yet"}.`,
       body: () => {
         const table = plainTable(columns.map(([name], at) => (lines.every((line) => line[at] === null || typeof line[at] === "number") ? `#${name.replaceAll("_", " ")}` : name.replaceAll("_", " "))),
           lines.map((line) => line.map((cell) => (typeof cell === "number" ? amount(cell) : cell === null ? "no data" : String(cell)))), el("caption", { class: "unseen" }, title));

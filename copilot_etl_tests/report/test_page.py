@@ -326,6 +326,8 @@ def test_teams_and_reconciliation_appear_with_their_marts(
     assert "What teams do." in team.inner_text()
     assert team.locator("tbody tr").all_inner_texts() == ["octo-org\t2026-11-23\tcore\t7"]
     assert team.locator("thead th").nth(3).get_attribute("title") == "Distinct people."
+    shown.page.select_option("#scope", "octo-labs")
+    assert team.locator(".message").inner_text() == "It has no rows for octo-labs."
     assert shown.panel("reconciliation_daily").locator("tbody tr").all_inner_texts() == ["2026-11-23\t3\tno data"]
     assert "somebody" not in shown.file.read_text()
 
@@ -371,7 +373,9 @@ def test_names_from_data_stay_text(show: Callable[..., Shown], spoilt: Callable[
     shown = show(
         spoilt(
             f"update marts.language_mix set language_canonical = '{evil}' where language_canonical = 'python'",
+            "update marts.language_mix set language_canonical = '__proto__' where language_canonical = 'go'",
             f"update marts.ide_mix set ide = '{evil}' where ide = 'vscode'",
+            "update marts.ide_mix set ide = 'constructor' where ide = 'intellij'",
             f"update marts.feature_usage_daily set feature_label = '{evil}', feature = '__proto__' "
             "where feature = 'chat_inline'",
             f"update marts.data_coverage set last_error = '{evil}' where coverage_state = 'failed'",
@@ -387,7 +391,8 @@ def test_names_from_data_stay_text(show: Callable[..., Shown], spoilt: Callable[
 
     for mart in ("ide_mix", "feature_usage_daily", "user_activity"):
         assert EVIL in (shown.panel(mart).text_content() or ""), mart
-    assert EVIL in [cell for row in shown.cells("language_mix") for cell in row]
+    assert {EVIL, "__proto__"} <= {cell for row in shown.cells("language_mix") for cell in row}
+    assert "constructor" in shown.panel("ide_mix").locator(".rank").inner_text()
     assert EVIL in [cell for row in shown.cells("data_coverage") for cell in row]
     shown.page.select_option("#scope", EVIL)
     assert EVIL in shown.page.locator(".asof").inner_text()

@@ -504,7 +504,8 @@ def _show_demo(store: Store) -> None:
         for row in result.fetchall():
             table.add_row(*map(str, row))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
-    click.echo(f"\nThe warehouse for analysts: {store.published}")
+    click.echo(f"\nThe report for leaders, to be opened in a browser: {store.root / 'report.html'}")
+    click.echo(f"The warehouse for analysts: {store.published}")
     click.echo(f"A query to paste into `duckdb -readonly {shlex.quote(str(store.published))}`:\n  {_DEMO_QUERY};")
     python = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).show()"
     query = "from marts.adoption_daily order by day desc limit 5"

@@ -778,7 +778,7 @@
       mart: "ai_credits_org_month",
       empty: !last && "No month of this period has AI credits.",
       body: () => [el("div", { class: "plot scroll", tabindex: 0, role: "region", "aria-label": "AI credits by month" }, plainTable(head, lines.filter((line) => known(line[1])).map(([month, used, value, active, , pool, loaded, of]) => {
-        const line = [`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}${loaded < of ? `, ${loaded} of ${of} days` : ""}`, amount(used), known(value) ? money.format(value) : "no data", `${amount(ratio(used, active))} for ${count(active)}`];
+        const line = [[`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}`, loaded < of ? el("span", { class: "under" }, ` ${loaded} of ${of} days`) : ""], amount(used), known(value) ? money.format(value) : "no data", `${amount(ratio(used, active))} for ${count(active)}`];
         if (pooled) line.splice(2, 0, known(pool) ? `${percent(ratio(used, pool))} of ${amount(pool)}` : "no pool set");
         return line;
       }).reverse(), el("caption", { class: "unseen" }, "AI credits by month")))],

@@ -661,7 +661,8 @@ def _show_demo(store: Store) -> None:
         for row in result.fetchall():
             table.add_row(*map(str, row))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
-    click.echo(f"\nThe warehouse for analysts: {store.published}")
+    click.echo(f"\nThe report for leaders, to be opened in a browser: {store.root / 'report.html'}")
+    click.echo(f"The warehouse for analysts: {store.published}")
     click.echo(f"A query to paste into `duckdb -readonly {shlex.quote(str(store.published))}`:\n  {_DEMO_QUERY};")
     python = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).show()"
     query = "from marts.adoption_daily order by day desc limit 5"
@@ -687,6 +688,56 @@ def ui(port: int) -> None:
         *("-w", str(ROOT / "workspace.yaml"), "-h", "127.0.0.1", "-p", str(port)),
     ]
     sys.exit(subprocess.run(command, env=environment, cwd=chosen.data_dir).returncode)  # noqa: S603 - our own words
+
+
+# --------------------------------------------------------------------------------- report and notebook
+
+
+@main.command()
+@click.option("--include-users", is_flag=True, help="Add the table of people, in a file of its own.")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write it. Default: report.html in the data folder; with people, report-with-users.html.",
+)
+def report(include_users: bool, output: Path | None) -> None:
+    """Write the report: the published marts as one HTML file that needs no server.
+
+    Every refresh of the models writes it too. It names nobody unless you ask for it.
+    """
+    from copilot_etl.report import write
+
+    chosen = settings.read()
+    name = "report-with-users.html" if include_users else "report.html"
+    written = write(Store(chosen.data_dir).published, output or chosen.data_dir / name, include_users=include_users)
+    click.echo(f"{written.path} ({written.size / 1e3:,.0f} kB, {written.days} days): open it in a browser.")
+    if include_users:
+        click.echo("It names people: pass it on only to those who may see that.", err=True)
+
+
+@main.command()
+@click.option("--port", default=2718, show_default=True, help="Port on 127.0.0.1.")
+def notebook(port: int) -> None:
+    """Open the marimo notebook: five questions to the published file, with pandas and Altair.
+
+    It only reads. To ask questions of your own, copy copilot_etl/notebook.py and open the copy with `marimo edit`.
+    """
+    from importlib.util import find_spec
+
+    published = Store(settings.read().data_dir).published
+    if not all(map(find_spec, ("marimo", "altair"))):
+        raise ConfigError(
+            "The notebook needs more packages: pip install --constraint constraints.txt -e '.[notebook]'."
+        )
+    if not published.exists():
+        raise ConfigError(f"{published} does not exist yet. Run `copilot-etl load` or `copilot-etl demo` first.")
+    command = [
+        *(sys.executable, "-m", "marimo", "run", str(Path(__file__).with_name("notebook.py"))),
+        *("--host", "127.0.0.1", "--port", str(port), "--token", "--include-code", "--no-sandbox"),
+        *("--", "--published", str(published)),
+    ]
+    sys.exit(subprocess.run(command).returncode)  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":

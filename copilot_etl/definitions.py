@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from copilot_etl.defs import alerts, pipeline, published
+from copilot_etl.defs import alerts, pipeline, published, report
 
 defs = dg.Definitions.merge(
     pipeline.defs,
     published.defs,
+    report.defs,
     alerts.defs,
     # One process a run: half the start-up cost, and two steps of a run never meet at the warehouse file.
     dg.Definitions(executor=dg.in_process_executor),

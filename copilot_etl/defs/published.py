@@ -210,8 +210,10 @@ def _store() -> Store:
 
 models_job = dg.define_asset_job(
     "models",
-    selection=dg.AssetSelection.assets(models, published) | dg.AssetSelection.checks(history_is_safe),
-    description="Rebuilds every model, holds the rules, and publishes the analysts' copy.",
+    selection=dg.AssetSelection.assets(models, published)
+    | dg.AssetSelection.assets(["report"])
+    | dg.AssetSelection.checks(history_is_safe),
+    description="Rebuilds every model, holds the rules, publishes the analysts' copy, and writes the report.",
 )
 
 

@@ -89,6 +89,33 @@ def test_load_loads_builds_and_publishes_and_a_second_time_changes_nothing(shell
     assert made.github.violations() == []
 
 
+def test_every_load_writes_the_report_which_names_nobody(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    load_range(made)
+
+    page = (made.data / "report.html").read_text()
+    result = made.run("report", "--include-users")
+
+    with duckdb.connect(made.data / "published" / "copilot.duckdb", read_only=True) as connection:
+        logins = [login for (login,) in connection.execute("select user_login from core.dim_user").fetchall()]
+    named = (made.data / "report-with-users.html").read_text()
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"{made.data / 'report-with-users.html'} (")
+    assert result.stderr == "It names people: pass it on only to those who may see that.\n"
+    assert [login for login in logins if login in page] == []
+    assert [login for login in logins if login not in named] == []
+    assert (made.data / "report.html").read_text() == page
+
+
+@pytest.mark.parametrize("command", ["report", "notebook"])
+def test_without_a_published_file_it_says_what_to_run(shell: Callable[..., Shell], command: str) -> None:
+    result = shell().run(command)
+
+    assert result.returncode == 2
+    assert "does not exist yet" in result.stderr
+    assert "copilot-etl load" in result.stderr
+
+
 def test_files_and_folders_are_for_their_owner_only(shell: Callable[..., Shell]) -> None:
     made = shell()
     load_range(made)

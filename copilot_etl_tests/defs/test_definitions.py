@@ -22,10 +22,10 @@ def test_the_code_location_holds_together() -> None:
     dg.Definitions.validate_loadable(defs)
 
 
-def test_assets_are_the_reports_walk_the_models_and_the_published_copy() -> None:
+def test_assets_are_the_reports_walk_the_models_the_published_copy_and_the_page() -> None:
     names = {key.to_user_string() for key in defs.resolve_asset_graph().get_all_asset_keys()}
 
-    assert names == {*DAILY, *(table.full_name.replace(".", "/") for table in PROJECT.tables), "published"}
+    assert names == {*DAILY, *(table.full_name.replace(".", "/") for table in PROJECT.tables), "published", "report"}
 
 
 def test_partitions_are_complete_utc_days_since_github_has_any() -> None:
@@ -43,6 +43,7 @@ def test_models_depend_on_what_their_sql_reads() -> None:
     assert upstreams("core", "fct_user_day") == {"users_1_day/load"}
     assert upstreams("core", "fct_user_day_deduped") == {"core/fct_user_day"}
     assert upstreams("published") == {model.full_name.replace(".", "/") for model in PROJECT.models}
+    assert upstreams("report") == {"published"}
 
 
 def test_every_rule_is_an_asset_check_or_part_of_its_tables_check() -> None:

@@ -1,0 +1,483 @@
+"""The report in a real browser, offline: its numbers are those of the marts, and nothing in it is more than text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from copilot_etl.pipeline import Store
+from copilot_etl_tests.report.conftest import CHROMIUM, DAY, FAILED, FIRST, LAST, REQUIRED, Shown, publish
+
+if CHROMIUM is None and not REQUIRED:
+    pytest.skip("The report's browser tests need Chromium: apt-get install chromium", allow_module_level=True)
+
+ALL = "(all organizations)"
+EVIL = "</script><img src=x onerror=\"document.title='hit'\"><!--"
+
+
+def brief(day: dt.date) -> str:
+    return f"{day.day} {day:%b}"
+
+
+def percent(part: float, of: float) -> str:
+    return f"{100 * part / of:,.1f}%"
+
+
+# ------------------------------------------------------------------------------------------------ numbers
+
+
+@pytest.mark.parametrize("scope", [ALL, "octo-org"])
+def test_key_numbers_are_those_of_the_marts(show: Callable[..., Shown], scope: str) -> None:
+    shown = show(choice=f"#scope={scope}&from={FIRST}&to={LAST}")
+
+    month, week, day, agents, mtd, week_before = shown.sql(
+        "select now.monthly_active_users_28d, now.weekly_active_users_7d, now.daily_active_users, "
+        "now.monthly_active_agent_users_mtd, now.monthly_active_users_mtd, "
+        "week.weekly_active_users_7d "
+        "from marts.adoption_daily as now "
+        "join marts.adoption_daily as week on week.scope = now.scope and week.day = now.day - 7 "
+        "where now.scope = ? and now.day = ?",
+        scope,
+        LAST,
+    )[0]
+    accepted, suggested = shown.sql(
+        "select accepted_28d, suggested_28d from marts.completion_acceptance_daily where scope = ? and day = ?",
+        scope,
+        LAST,
+    )[0]
+    by_agents, lines = shown.sql(
+        "select any_value(agent_loc_changed_28d), any_value(ide_loc_changed_28d) from marts.code_generation_daily "
+        "where scope = ? and day = ?",
+        scope,
+        LAST,
+    )[0]
+    credits = shown.sql(
+        "select ai_credits_used_mtd::double from marts.ai_credits_daily where scope = ? and day = ?", scope, LAST
+    )[0][0]
+    loaded = shown.sql("select days_covered_28d from marts.adoption_daily where scope = ? and day = ?", scope, LAST)
+    assert shown.tile("Active people, 28 days") == (
+        str(month),
+        "27 of 28 days loaded: may be too low" if scope == ALL else "no full window four weeks before",
+    )
+    assert shown.tile("Active people, 7 days") == (str(week), f"{week_before} on {brief(LAST - 7 * DAY)}")
+    assert shown.tile("Active people on the day") == (str(day), f"{LAST:%A}, {brief(LAST)}")
+    assert shown.tile("Used agent mode, month to date") == (percent(agents, mtd), f"{agents} of {mtd} active people")
+    assert shown.tile("Completions accepted, 28 days") == (
+        percent(accepted, suggested),
+        f"{accepted:,} of {suggested:,} suggested",
+    )
+    assert shown.tile("Lines changed by agents, 28 days") == (
+        percent(by_agents, lines),
+        f"{by_agents:,} of {lines:,} in editors",
+    )
+    assert shown.tile("AI credits, month to date") == (f"{credits:,.0f}", f"${credits / 100:,.2f} at list price")
+    assert (
+        shown.page.locator("h1").inner_text().startswith(f"{month} people used Copilot in the 28 days to {brief(LAST)}")
+    )
+    assert shown.page.locator(".asof .badge").inner_text() == "provisional"
+    assert loaded == [(27 if scope == ALL else 28,)]
+
+
+TABLES = {
+    "adoption_daily": "select strftime(day, '%Y-%m-%d'), n(daily_active_users), n(weekly_active_users_7d), "
+    "n(monthly_active_users_28d), n(weekly_active_users_wtd), n(monthly_active_users_mtd), n(days_covered_28d), "
+    "case when is_provisional then 'yes' else 'no' end from marts.adoption_daily where scope = s order by day desc",
+    "completion_acceptance_daily": "select strftime(day, '%Y-%m-%d'), n(accepted), n(suggested), "
+    "p(accepted, suggested), "
+    "n(accepted_28d), n(suggested_28d), p(accepted_28d, suggested_28d) "
+    "from marts.completion_acceptance_daily where scope = s order by day desc",
+    "feature_usage_daily": "select feature_label, n(sum(users)), "
+    "(select n(sum(daily_active_users)) from marts.adoption_daily where scope = s), "
+    "n(sum(interactions)), n(sum(generations)) from marts.feature_usage_daily where scope = s "
+    "group by feature, feature_label order by sum(users) desc",
+    "adoption_phase_daily": "select strftime(day, '%Y-%m-%d'), "
+    "n(max(users) filter (where phase_number = 0)), n(max(users) filter (where phase_number = 1)), "
+    "n(max(users) filter (where phase_number = 2)), n(max(users) filter (where phase_number = 3)), "
+    "n(max(users_with_phase)) from marts.adoption_phase_daily where scope = s group by day order by day desc",
+    "retention_cohorts": "select strftime(cohort_week, '%Y-%m-%d'), n(weeks_since), n(cohort_size), n(retained_users), "
+    "p(retained_users, cohort_size) from marts.retention_cohorts where scope = s order by cohort_week, weeks_since",
+    "data_coverage": "select strftime(day, '%Y-%m-%d'), scope, report, case coverage_state when 'ok' then 'loaded' "
+    "when 'empty' then 'no report, or nobody in it' else coverage_state end, "
+    "coalesce(format('{:,}', rows), 'none'), coalesce(last_error, '') "
+    "from marts.data_coverage where s in (scope, '(all organizations)') order by day desc, scope",
+    "ai_credits_daily": "select strftime(day, '%Y-%m-%d'), format('{:,.0f}', ai_credits_used::double), "
+    "n(users_with_credits) from marts.ai_credits_daily where scope = s and ai_credits_used >= 100 order by day desc",
+    "user_lifecycle_weekly": "select strftime(week_start_monday, '%Y-%m-%d'), "
+    "n(max(users) filter (where lifecycle_state = 'retained')), "
+    "n(max(users) filter (where lifecycle_state = 'resurrected')), "
+    "n(max(users) filter (where lifecycle_state = 'new')), n(max(users) filter (where lifecycle_state = 'churned')), "
+    "case when bool_or(is_complete) then 'yes' else 'no' end "
+    "from marts.user_lifecycle_weekly where scope = s group by week_start_monday order by week_start_monday desc",
+}
+
+
+@pytest.mark.parametrize("scope", [ALL, "octo-labs"])
+@pytest.mark.parametrize("mart", TABLES)
+def test_a_table_has_the_cells_of_its_mart(show: Callable[..., Shown], mart: str, scope: str) -> None:
+    shown = show(choice=f"#scope={scope}&from={FIRST}&to={LAST}")
+
+    query = re.sub(r"\bs\b", "$1", TABLES[mart])
+    query = re.sub(r"\bn\(((?:[^()]|\([^()]*\))*)\)", r"coalesce(format('{:,}', (\1)::bigint), 'no data')", query)
+    query = re.sub(r"\bp\((\w+), (\w+)\)", r"coalesce(format('{:.1f}%', 100 * \1 / nullif(\2, 0)), 'no data')", query)
+    expected = shown.sql(query, scope)
+    cells = shown.cells(mart)
+    if mart == "ai_credits_daily":  # smaller amounts have decimals
+        cells = [
+            row for row in cells if row[1] != "no data" and "." not in row[1] and float(row[1].replace(",", "")) >= 100
+        ]
+    if mart == "feature_usage_daily":  # equal sums have no order
+        cells, expected = sorted(cells), sorted(expected)
+    assert cells == expected
+
+
+def test_shares_of_a_mix_are_sums_over_the_weeks_shown(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    expected = shown.sql(
+        "select model_canonical, sum(chat_interactions) as prompts, "
+        "(select sum(week) from (select distinct week_start_monday, chat_interactions_of_week as week "
+        "from marts.model_mix where scope = ?)) from marts.model_mix where scope = ? "
+        "group by all having prompts > 0 order by prompts desc",
+        ALL,
+        ALL,
+    )
+    lines = (
+        shown.panel("model_mix")
+        .locator(".rank tbody tr")
+        .evaluate_all(
+            "rows => rows.map(row => [row.cells[0].textContent, row.cells[2].textContent, row.cells[3].textContent])"
+        )
+    )
+    assert sorted(map(tuple, lines)) == sorted(
+        (name, percent(prompts, of), f"{prompts:,}") for name, prompts, of in expected
+    )
+
+
+def test_a_pointer_and_the_arrow_keys_read_the_same_values(show: Callable[..., Shown]) -> None:
+    shown = show(choice=f"#scope=octo-org&from={FIRST}&to={LAST}")
+    plot = shown.panel("adoption_daily").locator(".plot")
+    day, active, week, month = shown.sql(
+        "select day, daily_active_users, weekly_active_users_7d, monthly_active_users_28d from marts.adoption_daily "
+        "where scope = 'octo-org' order by day desc limit 1 offset 2"
+    )[0]
+    head = f"{day:%a} {day.day} {day:%b %Y}"
+
+    plot.focus()
+    for key in ("End", "ArrowLeft", "ArrowLeft"):
+        plot.press(key)
+
+    said = shown.page.locator("#said").inner_text()
+    assert said.startswith(head)
+    assert f"on the day {active}, 28 days {month}, 7 days {week}" in said
+    assert f"on the day{active}28 days{month}7 days{week}" in (plot.locator(".tip").text_content() or "")
+    plot.press("Escape")
+    assert plot.locator(".tip").is_hidden()
+    box = plot.bounding_box()
+    assert box
+    for step in range(0, 200, 4):  # from the right edge to the left, until the pointer is on that day
+        shown.page.mouse.move(box["x"] + box["width"] - step, box["y"] + 120)
+        if plot.locator(".tip").is_visible() and head in (plot.locator(".tip").text_content() or ""):
+            break
+    assert f"on the day{active}" in (plot.locator(".tip").text_content() or "")
+
+
+# -------------------------------------------------------------------------------------------- what is chosen
+
+
+def test_another_scope_shows_its_own_numbers(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    shown.page.select_option("#scope", "octo-labs")
+
+    month = shown.sql(
+        "select monthly_active_users_28d from marts.adoption_daily where scope = 'octo-labs' and day = ?", LAST
+    )[0][0]
+    assert shown.tile("Active people, 28 days")[0] == str(month)
+    assert "octo-labs" in shown.page.locator(".asof").inner_text()
+    assert shown.panel("data_coverage").locator(".plot").count() == 1
+    assert shown.page.locator("#said").inner_text().startswith("octo-labs, ")
+    assert "scope=octo-labs" in shown.page.url
+
+
+def test_a_shorter_period_has_its_days_and_no_others(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    shown.page.get_by_text("4 weeks", exact=True).click()
+
+    cells = shown.cells("adoption_daily")
+    assert (len(cells), cells[0][0], cells[-1][0]) == (28, str(LAST), str(LAST - 27 * DAY))
+    assert shown.page.locator("#from").input_value() == str(LAST - 27 * DAY)
+
+
+def test_a_period_of_ones_own_ends_where_it_says(show: Callable[..., Shown]) -> None:
+    shown = show(choice="#scope=octo-org")
+
+    end = LAST - 10 * DAY
+    shown.page.fill("#to", str(end))
+
+    day = shown.sql("select daily_active_users from marts.adoption_daily where scope = 'octo-org' and day = ?", end)
+    assert shown.tile("Active people on the day") == (str(day[0][0]), f"{end:%A}, {brief(end)}")
+    assert shown.page.locator(".asof .badge").count() == 0
+    assert shown.cells("adoption_daily")[0][0] == str(end)
+
+
+def test_windows_to_date_come_on_demand(show: Callable[..., Shown]) -> None:
+    shown = show()
+    panel = shown.panel("adoption_daily")
+    assert "month to date" not in panel.locator(".keys").inner_text()
+
+    shown.page.check("#to-date")
+
+    assert "month to date" in panel.locator(".keys").inner_text()
+    assert shown.page.evaluate("document.activeElement.id") == "to-date"
+
+
+# ---------------------------------------------------------------------------------------- no data is not zero
+
+
+def test_a_failed_day_is_a_gap_and_says_why(show: Callable[..., Shown]) -> None:
+    shown = show(choice=f"#scope=octo-labs&from={FAILED}&to={FAILED + DAY}")
+
+    bars = shown.panel("adoption_daily").locator("svg path.fill").get_attribute("d") or ""
+    assert bars.count("z") == 1, "one of the two days has a bar"
+    assert shown.cells("adoption_daily")[1][:2] == (str(FAILED), "no data")
+    assert shown.cells("feature_usage_daily")
+    cells = shown.cells("data_coverage")
+    assert (
+        cells[1][3:] == ("failed", "none", "GitHub answered something that is not a report.") or "failed" in cells[1][3]
+    )
+    assert "1 failed" in shown.panel("data_coverage").locator(".finding").inner_text()
+
+
+def test_a_change_of_meaning_is_a_dashed_line_with_a_note(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    changed = LAST - 15 * DAY
+    text = "People are counted <b>anew</b>."
+    shown = show(
+        spoilt(
+            f"insert into seeds.metric_change_log values ('{changed}', 'active_users', '{text}', 'series_break'), "
+            f"('{changed}', 'cli', 'Not for this chart.', 'new_field')"
+        )
+    )
+
+    panel = shown.panel("adoption_daily")
+    assert panel.locator("svg path.break").count() == 1
+    assert panel.locator(".notes li").all_inner_texts() == [f"a{brief(changed)} {changed.year}: {text}"]
+
+
+def test_nothing_loaded_is_a_message(show: Callable[..., Shown], tmp_path: Path) -> None:
+    shown = show(publish(Store(tmp_path / "empty")))
+
+    assert "No day is loaded yet. Run copilot-etl load" in shown.page.locator("main").inner_text()
+    assert shown.page.locator("section").count() == 0
+
+
+def test_one_day_is_shown_and_told(show: Callable[..., Shown], tmp_path: Path) -> None:
+    shown = show(publish(Store(tmp_path / "day"), LAST - 5 * DAY))
+
+    active = shown.sql("select daily_active_users from marts.adoption_daily where scope = ?", ALL)[0][0]
+    assert "One day is loaded so far" in shown.page.locator("main > .message").inner_text()
+    assert shown.tile("Active people on the day")[0] == str(active)
+    day = str(LAST - 5 * DAY)
+    assert [row[1] for row in shown.cells("adoption_daily") if row[0] == day] == [str(active)]
+    assert "1 of 28 days loaded" in shown.tile("Active people, 28 days")[1]
+
+
+def test_a_period_without_a_loaded_day_is_a_message(show: Callable[..., Shown]) -> None:
+    shown = show(choice=f"#scope=octo-labs&from={FAILED}&to={FAILED}")
+
+    assert "Nothing is loaded for octo-labs" in shown.page.locator("main > .message").inner_text()
+    assert shown.page.locator(".kpi").count() == 0
+
+
+# ------------------------------------------------------------------------------------------- sections by data
+
+
+def test_a_mart_that_is_not_there_takes_its_panels_along(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    shown = show(spoilt("drop table marts.ai_credits_daily", "drop table marts.ai_credits_org_month"))
+
+    assert shown.page.locator("h2", has_text="credits").count() == 0
+    assert shown.page.locator(".kpi").count() == 6
+
+
+def test_teams_and_reconciliation_appear_with_their_marts(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    shown = show(
+        spoilt(
+            "create table marts.team_activity_28d as select * from (values "
+            "('octo-org', date '2026-11-22', 'old', 1::bigint, 'somebody'), "
+            "('octo-org', date '2026-11-23', 'core', 7::bigint, 'somebody')) "
+            "as t (scope, day, team, users, user_login)",
+            "comment on table marts.team_activity_28d is 'What teams do.'",
+            "comment on column marts.team_activity_28d.users is 'Distinct people.'",
+            "create view marts.reconciliation_daily as select date '2026-11-23' as day, 3 as ours, null::int as theirs",
+        )
+    )
+
+    team = shown.panel("team_activity_28d")
+    assert "What teams do." in team.inner_text()
+    assert team.locator("tbody tr").all_inner_texts() == ["octo-org\t2026-11-23\tcore\t7"]
+    assert team.locator("thead th").nth(3).get_attribute("title") == "Distinct people."
+    shown.page.select_option("#scope", "octo-labs")
+    assert team.locator(".message").inner_text() == "It has no rows for octo-labs."
+    assert shown.panel("reconciliation_daily").locator("tbody tr").all_inner_texts() == ["2026-11-23\t3\tno data"]
+    assert "somebody" not in shown.file.read_text()
+
+
+# ------------------------------------------------------------------------------------------------- privacy
+
+
+def test_nobody_is_named_by_default(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    logins = [login for (login,) in shown.sql("select distinct user_login from marts.user_activity")]
+    assert len(logins) > 10
+    assert not [login for login in logins if login in shown.file.read_text()]
+    assert shown.panel("user_activity").count() == 0
+    assert shown.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_people_are_there_when_asked_for_with_a_banner(show: Callable[..., Shown]) -> None:
+    shown = show(include_users=True, choice="#scope=octo-org")
+    panel = shown.panel("user_activity")
+
+    assert "This page names people." in panel.locator(".banner").inner_text()
+    query = "select user_login, usage_tier, active_days_28d::varchar from marts.user_activity where scope = 'octo-org' "
+
+    def lines() -> list[tuple[str, ...]]:
+        return [
+            (row[0], row[1], row[4])
+            for row in panel.locator("tbody").evaluate(
+                "b => [...b.rows].map(r => [...r.cells].map(c => c.textContent))"
+            )
+        ]
+
+    assert lines() == shown.sql(query + "order by lower(user_login)")
+    panel.get_by_role("button", name="Active days").click()
+    assert [row[2] for row in lines()] == [row[2] for row in shown.sql(query + "order by active_days_28d")]
+    login = lines()[0][0]
+    panel.get_by_role("searchbox").fill(login.upper())
+    assert lines() == shown.sql(query + "and user_login = $1", login)
+
+
+def test_names_from_data_stay_text(show: Callable[..., Shown], spoilt: Callable[..., Path]) -> None:
+    evil = EVIL.replace("'", "''")
+    shown = show(
+        spoilt(
+            f"update marts.language_mix set language_canonical = '{evil}' where language_canonical = 'python'",
+            "update marts.language_mix set language_canonical = '__proto__' where language_canonical = 'go'",
+            f"update marts.ide_mix set ide = '{evil}' where ide = 'vscode'",
+            "update marts.ide_mix set ide = 'constructor' where ide = 'intellij'",
+            f"update marts.feature_usage_daily set feature_label = '{evil}', feature = '__proto__' "
+            "where feature = 'chat_inline'",
+            f"update marts.data_coverage set last_error = '{evil}' where coverage_state = 'failed'",
+            f"update marts.user_activity set user_login = '{evil}' "
+            "where user_id = (select min(user_id) from marts.user_activity)",
+            *(
+                f"update marts.{mart} set scope = '{evil}' where scope = 'octo-labs'"
+                for mart in ("adoption_daily", "data_coverage", "user_activity")
+            ),
+        ),
+        include_users=True,
+    )
+
+    for mart in ("ide_mix", "feature_usage_daily", "user_activity"):
+        assert EVIL in (shown.panel(mart).text_content() or ""), mart
+    assert {EVIL, "__proto__"} <= {cell for row in shown.cells("language_mix") for cell in row}
+    assert "constructor" in shown.panel("ide_mix").locator(".rank").inner_text()
+    assert EVIL in [cell for row in shown.cells("data_coverage") for cell in row]
+    shown.page.select_option("#scope", EVIL)
+    assert EVIL in shown.page.locator(".asof").inner_text()
+    assert shown.page.locator("img").count() == 0
+    assert shown.page.title() == "Copilot adoption"
+
+
+def test_the_policy_lets_no_other_script_run(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    policy = shown.page.locator('meta[http-equiv="Content-Security-Policy"]').get_attribute("content") or ""
+    assert re.fullmatch(
+        r"default-src 'none'; script-src 'sha256-[\w+/=]+'; style-src 'sha256-[\w+/=]+'; "
+        r"base-uri 'none'; form-action 'none'",
+        policy,
+    )
+    shown.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), "
+        "{textContent: 'document.title = \"hit\"'}))"
+    )
+    assert shown.page.title() == "Copilot adoption"
+    assert shown.complaints, "the browser says that it refused the script"
+    shown.complaints.clear()
+
+
+# ------------------------------------------------------------------------------------ every reader, every width
+
+
+@pytest.mark.parametrize("width", [360, 800, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits(show: Callable[..., Shown], width: int, scheme: str) -> None:
+    shown = show(include_users=True, width=width, scheme=scheme)
+
+    assert shown.page.evaluate("document.documentElement.scrollWidth") == width
+    ground = shown.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+    past = shown.page.locator("figure svg text").evaluate_all(
+        "all => all.filter(each => each.getBoundingClientRect().right > innerWidth + 1).map(each => each.textContent)"
+    )
+    assert past == []
+
+
+def test_paper_has_no_controls_and_a_light_ground(show: Callable[..., Shown]) -> None:
+    shown = show(scheme="dark")
+
+    shown.page.emulate_media(media="print", color_scheme="dark")
+
+    assert not shown.page.locator("#choices").is_visible()
+    assert shown.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert shown.page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_everything_has_a_name_for_those_who_listen(show: Callable[..., Shown]) -> None:
+    shown = show(include_users=True)
+
+    session = shown.page.context.new_cdp_session(shown.page)
+    tree = session.send("Accessibility.getFullAXTree")["nodes"]
+    named = ("img", "image", "figure", "group", "region", "form", "table", "combobox", "radio", "checkbox", "searchbox",
+             "button", "Date", "heading")  # fmt: skip
+    found = [
+        (node["role"]["value"], node.get("name", {}).get("value", ""))
+        for node in tree
+        if not node.get("ignored") and node.get("role", {}).get("value") in named
+    ]
+    kinds = {role for role, _ in found}
+    assert {"group", "combobox", "radio", "checkbox", "button", "heading"} <= kinds
+    assert kinds & {"img", "image"}
+    assert [each for each in found if not each[1].strip()] == []
+    charts = [name for role, name in found if role in ("img", "image")]
+    assert any("28 days" in name for name in charts)
+
+
+def test_the_keyboard_reaches_every_control_and_chart(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    wanted = shown.page.evaluate(
+        "document.querySelectorAll('#scope, .plot[tabindex], summary, #to-date').length + 1"  # one of the radios
+    )
+    reached: set[str] = set()
+    for _ in range(120):
+        shown.page.keyboard.press("Tab")
+        reached.add(
+            shown.page.evaluate(
+                "(() => { const each = document.activeElement; each.dataset.n ??= Math.random(); "
+                "return each.matches('#scope, .plot, summary, #to-date, input[type=radio]') ? each.dataset.n : ''; })()"
+            )
+        )
+    assert len(reached - {""}) == wanted

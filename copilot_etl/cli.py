@@ -547,12 +547,13 @@ def check() -> None:
     _home(chosen)
     click.echo(f"data folder    {chosen.data_dir} can be written")
     click.echo(f"dagster home   {chosen.dagster_home} can be written")
-    click.echo(f"api            {chosen.api_url}, {'token' if chosen.token else 'no token: a gateway signs in'}")
+    credentials = chosen.credentials()
+    click.echo(f"api            {chosen.api_url}, {credentials.kind}")
     day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=5)
     worst = 0
     with GitHub(
         api_url=chosen.api_url,
-        token=chosen.token,
+        credentials=credentials,
         download_hosts=chosen.download_hosts,
         allow_loopback_http=chosen.allow_loopback_http,
     ) as github:
@@ -572,6 +573,8 @@ def check() -> None:
                         raise
                 click.echo(f"{scope.key:<14} {report.name}: {said}", err=bool(code))
                 worst = max(worst, code)
+            if about := credentials.about(scope):
+                click.echo(f"{scope.key:<14} {about}")
     sys.exit(worst)
 
 

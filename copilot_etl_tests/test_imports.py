@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "connection": {"errors", "hosts"},
     "waits": {"errors"},
     "download": {"errors", "hosts", "connection", "waits"},
-    "github": {"reports", "errors", "hosts", "connection", "waits", "download"},
+    "credentials": {"reports", "errors", "waits"},
+    "github": {"reports", "errors", "hosts", "connection", "waits", "download", "credentials"},
     "landing": {"errors", "durable", "github"},
     "models": {"reports", "errors"},
     "records": {"reports", "errors", "durable", "gate"},
@@ -28,7 +29,7 @@ MAY_IMPORT = {
     "coverage": {"reports", "ledger"},
     "pipeline": {"reports", "errors", "github", "landing", "records", "ledger", "coverage", "warehouse"},
     "audit": {"reports", "errors", "landing", "records", "ledger", "pipeline", "warehouse"},
-    "settings": {"reports", "errors"},
+    "settings": {"reports", "errors", "credentials"},
 }
 
 

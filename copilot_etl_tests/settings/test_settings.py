@@ -67,7 +67,7 @@ def test_the_token_is_not_shown() -> None:
         ("GITHUB_API_URL", "https://api.github.com:port", "GITHUB_API_URL is not an address"),
         ("GITHUB_API_URL", "http://api.github.com", "GITHUB_API_URL is plain http"),
         ("GITHUB_API_URL", "http://127.0.0.1:8000", "COPILOT_ALLOW_LOOPBACK_HTTP=1"),
-        ("GITHUB_AUTH", "maybe", "GITHUB_AUTH: 'maybe' is not one of token, none."),
+        ("GITHUB_AUTH", "maybe", "GITHUB_AUTH: 'maybe' is not one of token, app, none."),
         ("COPILOT_ORGS", "acme/../x", "COPILOT_ORGS: 'acme/../x' is not a name"),
         ("COPILOT_ORGS", "a'; drop table x", "is not a name"),
         ("COPILOT_ORGS", "x" * 41, "is not a name"),

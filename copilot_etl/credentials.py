@@ -112,7 +112,6 @@ class _Installation:
 class _Session:
     """A token of an installation, to be renewed at `until` by the clock that never jumps."""
 
-    installation: _Installation
     header: str = field(repr=False)
     until: float
 
@@ -138,6 +137,7 @@ class App:
         self._sign = _signer(key)
         self._now, self._ticks = now, ticks
         self._ahead = 0.0
+        self._installations: dict[Scope, _Installation] = {}
         self._sessions: dict[Scope, _Session] = {}
         self._locks: dict[Scope, threading.Lock] = {}
 
@@ -145,8 +145,9 @@ class App:
         with self._lock(scope):
             session = self._sessions.get(scope)
             if session is None or self._ticks() >= session.until:
-                installation = session.installation if session else self._find(scope, ask)
-                session = self._sessions[scope] = self._begin(installation, scope, ask)
+                if scope not in self._installations:
+                    self._installations[scope] = self._find(scope, ask)
+                session = self._sessions[scope] = self._begin(self._installations[scope], scope, ask)
             return session.header
 
     def refused(self, scope: Scope, header: str | None) -> bool:
@@ -155,23 +156,26 @@ class App:
             # Another thread may have renewed it meanwhile.
             if session and session.header == header:
                 # Its installation goes too: the App may have been installed anew, under another number.
-                del self._sessions[scope]
+                self._forget(scope)
         return True
 
     def refusal(self, scope: Scope, host: str) -> Refused:
         return Refused(f"{host} refused a new token of the App for {scope.name} (401). Try again later.")
 
     def about(self, scope: Scope) -> str:
-        session = self._sessions.get(scope)
-        if not session:
+        found = self._installations.get(scope)
+        if not found:
             return ""
-        found = session.installation
         return f"App {found.slug}, installation {found.id}, {_PERMISSIONS[scope.kind][0]}: {found.granted}"
 
     # ------------------------------------------------------------------------------------- installations
 
     def _lock(self, scope: Scope) -> threading.Lock:
         return self._locks.setdefault(scope, threading.Lock())
+
+    def _forget(self, scope: Scope) -> None:
+        self._sessions.pop(scope, None)
+        self._installations.pop(scope, None)
 
     def _find(self, scope: Scope, ask: Ask) -> _Installation:
         response, answer = self._ask(ask, "GET", f"/{_PLACES[scope.kind]}/{scope.name}/installation")
@@ -211,11 +215,11 @@ class App:
             raise _garbled(scope) from None
         if not isinstance(token, str) or not TOKEN.fullmatch(token):
             raise _garbled(scope)
-        return _Session(installation, f"Bearer {token}", asked + lives - min(_EARLY, lives / 4))
+        return _Session(f"Bearer {token}", asked + lives - min(_EARLY, lives / 4))
 
     def _missing(self, scope: Scope, ask: Ask) -> Refused:
         """Not installed there; where to install it is the App's own to say."""
-        self._sessions.pop(scope, None)
+        self._forget(scope)
         response, answer = self._ask(ask, "GET", "/app")
         page = _address(answer.get("html_url")) if response.status_code == 200 else ""
         where = f"at {page}/installations/new" if page else "from its page"
@@ -276,15 +280,15 @@ def _signer(key: str) -> Callable[[dict[str, Any]], str]:
         loaded = load_pem_private_key(text, password=None)
     except TypeError:
         raise ConfigError(
-            "GITHUB_APP_PRIVATE_KEY is protected by a password. Set the .pem file as GitHub made it."
+            "GITHUB_APP_PRIVATE_KEY (or the file that GITHUB_APP_PRIVATE_KEY_FILE names) is protected by a password. "
+            "Take the .pem file as GitHub made it."
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         loaded = None
     if not isinstance(loaded, RSAPrivateKey):
         raise ConfigError(
-            "GITHUB_APP_PRIVATE_KEY is not the private key of a GitHub App. "
-            "Set the whole text of the .pem file that GitHub made for the App, or name the file in "
-            "GITHUB_APP_PRIVATE_KEY_FILE."
+            "GITHUB_APP_PRIVATE_KEY (or the file that GITHUB_APP_PRIVATE_KEY_FILE names) is not the private key of an "
+            "App. Take the whole .pem file that GitHub made for it."
         )
     private = loaded
     return lambda claims: jwt.encode(claims, private, algorithm="RS256")

@@ -186,8 +186,7 @@ class App:
         ends = dt.datetime.fromtimestamp(now + self.token_ttl, dt.UTC)
         return 201, {
             "token": token,
-            # GitHub says whole seconds; fractions let a token of a test live for less than one.
-            "expires_at": ends.isoformat().replace("+00:00", "Z"),
+            "expires_at": ends.isoformat(timespec="seconds").replace("+00:00", "Z"),
             "permissions": dict(installation.permissions),
             "repository_selection": "all",
         }

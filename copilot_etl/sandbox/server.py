@@ -369,7 +369,7 @@ class _Api(_Handler):
         self.day = query.get("day", [""])[0]
         if self.serve_app(sandbox) or self.refuse_strictly(sandbox):
             return
-        if not found or self.command != "GET" or (found[1] == "orgs") is (self.scope.startswith("enterprise.")):
+        if not found or self.command != "GET":
             return self.refuse(404, "Not Found")
         if set(query) != {"day"} or not _is_day(self.day):
             return self.refuse(422, 'Invalid request.\n\n"day" wasn\'t supplied or is malformed.')

@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format bench clean
+.PHONY: help demo test dev lint format bench lock clean
 
 help:        ## what there is to run
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -30,24 +30,37 @@ format: .venv/.ready-dev ## put the code into the house's shape
 bench: .venv/.ready-dev  ## time a daily refresh of all models over two years of 20,000 people (10 minutes)
 	@$(BIN)/python -m copilot_etl_tests.bench.refresh data/bench
 
+# Versions stay as they are unless pyproject.toml rules them out; UPGRADE=--upgrade takes the newest.
+LOCK := $(BIN)/python -m uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' $(UPGRADE)
+
+lock: .venv/.ready-dev   ## write the lock files anew after a change of pyproject.toml (UPGRADE=--upgrade: all versions)
+	@echo hatchling | $(LOCK) pyproject.toml - --output-file constraints.txt
+	@$(LOCK) pyproject.toml --extra dev --constraint constraints.txt --output-file constraints-dev.txt
+	@echo duckdb==1.5.6 | $(LOCK) - --output-file constraints-older.txt
+
 clean:       ## remove the virtual environment; data/ stays
 	@rm -rf .venv
+
+# Every file that is installed has a hash in a lock; the project itself is built with the locked build backend.
+INSTALL := -m pip install --quiet --disable-pip-version-check
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory .venv/bin/python
 	@echo "Installing into .venv (a minute the first time) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@$(BIN)/python $(INSTALL) --require-hashes --requirement constraints.txt
+	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/.ready-dev: .venv/.ready
+.venv/.ready-dev: .venv/.ready constraints-dev.txt
 	@echo "Installing what the tests need into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python $(INSTALL) --require-hashes --requirement constraints-dev.txt
 	@touch $@
 
 # The published file is for older tools too, so a test opens it with the oldest DuckDB that is supported.
-.venv/older/.ready: .venv/.ready-dev
+.venv/older/.ready: .venv/.ready-dev constraints-older.txt
 	@$(BIN)/python -m venv .venv/older
-	@.venv/older/bin/python -m pip install --quiet --disable-pip-version-check duckdb==1.5.6
+	@.venv/older/bin/python $(INSTALL) --require-hashes --requirement constraints-older.txt
 	@touch $@
 
 .venv/bin/python:

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from copilot_etl import __version__, audit, coverage, landing, settings
 from copilot_etl.coverage import ReportDay
-from copilot_etl.errors import ConfigError, CopilotEtlError, Refused
+from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.pipeline import Outcome, Store, stops
 from copilot_etl.reports import REPORTS
 from copilot_etl.settings import Settings
@@ -35,6 +35,8 @@ from copilot_etl.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from copilot_etl.github import GitHub
 
 ROOT = Path(__file__).parents[1]
 DEMO_DAYS = 60
@@ -243,7 +245,7 @@ def _load(
                 },
                 ops={"load_days": {"config": config}},
                 assets=[REPORTS[name].asset_prefix for name in names],
-                resources={"announce": announce},
+                listener=announce,
                 tolerate="failed",
             )
             if any(stops(outcome.error) for outcome in outcomes):
@@ -270,24 +272,25 @@ def _execute(
     *,
     tags: Mapping[str, str] | None = None,
     ops: Mapping[str, Any] | None = None,
-    resources: Mapping[str, Any] | None = None,
+    listener: Callable[[Outcome], None] | None = None,
     assets: Sequence[str] = (),
     tolerate: str = "",
 ) -> None:
     """Runs a job of the code location in this process, visible in the web server like any other run.
 
-    `assets` are the prefixes of the assets to select (default: all of the job's).
+    `assets` are the prefixes of the assets to select (default: all of the job's); `listener` hears each outcome.
     Raises what the run failed of, unless its failure has metadata under `tolerate`: it was told otherwise then.
     """
     from copilot_etl.definitions import defs
+    from copilot_etl.defs.pipeline import ANNOUNCE
 
+    ANNOUNCE.listener = listener
     definition = defs.resolve_job_def(job)
     keys = [key for key in definition.asset_layer.executable_asset_keys if key.path[0] in assets]
     result = definition.execute_in_process(
         asset_selection=keys or None,
         instance=instance,
         tags=dict(tags or {}),
-        resources=dict(resources) if resources else None,
         run_config={"ops": dict(ops or {}), "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
@@ -421,7 +424,7 @@ def rebuild() -> None:
             outcomes.append(outcome)
             step(f"{outcome.scope} {outcome.day}")
 
-        _execute(instance, "rebuild", resources={"announce": announce})
+        _execute(instance, "rebuild", listener=announce)
         step("building the models")
         _execute(instance, "models", ops={"build_models": {"config": {"full": True}}})
     _tell(outcomes)
@@ -535,47 +538,59 @@ def _sign(each: ReportDay | None) -> str:
 
 @main.command()
 def check() -> None:
-    """Ask GitHub whether the settings are enough; nothing is loaded.
+    """Ask GitHub whether the settings are enough, and what a full backfill will cost; nothing is loaded.
 
-    One small request for each scope and report, for the links of a day five days ago.
+    At most three small requests a scope: the links of a recent day, the beginning of one of its files, and the links
+    of the oldest day that GitHub should still have.
     """
-    from copilot_etl.errors import NotReady
-    from copilot_etl.github import GitHub, NotFound
+    from copilot_etl import preflight
 
     chosen = settings.read().ready()
-    Store(chosen.data_dir).prepare()
+    store = Store(chosen.data_dir)
+    store.prepare()
     _home(chosen)
-    click.echo(f"data folder    {chosen.data_dir} can be written")
+    free = shutil.disk_usage(store.root).free
+    click.echo(f"data folder    {store.root} can be written, {_bytes(free)} free")
     click.echo(f"dagster home   {chosen.dagster_home} can be written")
-    credentials = chosen.credentials()
-    click.echo(f"api            {chosen.api_url}, {credentials.kind}")
-    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=5)
-    worst = 0
-    with GitHub(
+    click.echo(f"sign-in        {chosen.credentials().kind}, at {chosen.api_url}")
+    now = dt.datetime.now(dt.UTC)
+    findings: list[preflight.Finding] = []
+    with _github(chosen) as github:
+        for scope in chosen.scopes:
+            found = preflight.look(github, chosen.reports, scope, start=chosen.start_day, now=now)
+            findings.append(found)
+            click.echo(f"{scope.key:<14} {found.text}", err=bool(found.exit_code))
+            if about := github.credentials.about(scope):
+                click.echo(f"{scope.key:<14} {about}")
+            if found.whole_run:
+                sys.exit(found.exit_code)
+        offset = github.clock_offset
+    if offset is not None:
+        late = "" if abs(offset) < preflight.CLOCK_SECONDS else "; set it, days are UTC days"
+        click.echo(f"clock          {abs(offset):.0f} s {'behind' if offset > 0 else 'ahead of'} GitHub's{late}")
+    cost = preflight.cost(findings, _coverage(chosen))
+    click.echo(
+        f"full backfill  {cost.days:,} days of reports are not here: about {cost.requests:,} requests "
+        f"(GitHub allows {preflight.REQUESTS_AN_HOUR:,} an hour), {_bytes(cost.bytes)}, {cost.minutes:,} minutes"
+    )
+    if cost.disk_bytes > free:
+        raise ConfigError(f"{store.root}: a full backfill needs about {_bytes(cost.disk_bytes)} of disk.")
+    sys.exit(max((found.exit_code for found in findings), default=0))
+
+
+def _github(chosen: Settings) -> GitHub:
+    from copilot_etl.github import GitHub
+
+    return GitHub(
         api_url=chosen.api_url,
-        credentials=credentials,
+        credentials=chosen.credentials(),
         download_hosts=chosen.download_hosts,
         allow_loopback_http=chosen.allow_loopback_http,
-    ) as github:
-        for scope in chosen.scopes:
-            for report in chosen.reports:
-                code = 0
-                try:
-                    links = github.links(report, scope, day)
-                    said = f"{len(links)} files for {day}"
-                except NotFound as error:
-                    said, code = f"{error} Check its name.", Refused.exit_code
-                except NotReady as error:
-                    said = f"reachable, but {error}"
-                except CopilotEtlError as error:
-                    said, code = str(error), error.exit_code
-                    if isinstance(error, Refused) and error.whole_run:
-                        raise
-                click.echo(f"{scope.key:<14} {report.name}: {said}", err=bool(code))
-                worst = max(worst, code)
-            if about := credentials.about(scope):
-                click.echo(f"{scope.key:<14} {about}")
-    sys.exit(worst)
+    )
+
+
+def _bytes(count: float) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
 # ----------------------------------------------------------------------------------- sandbox, demo and ui

@@ -11,10 +11,12 @@ import hashlib
 import logging
 import os
 import re
+import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +80,14 @@ class Part:
     etag: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a file's answer says before its bytes: `size` is None when it does not say."""
+
+    host: str
+    size: int | None
+
+
 class Expired(Exception):
     """The file host refused a link; only a new one can help. Its text is a status."""
 
@@ -85,11 +95,12 @@ class Expired(Exception):
 class Downloads:
     """The client for signed links. It has no token, no default parameters, and follows no redirect."""
 
-    def __init__(self, *, hosts: Hosts, limits: Limits, user_agent: str) -> None:
+    def __init__(self, *, hosts: Hosts, limits: Limits, trusted: ssl.SSLContext, user_agent: str) -> None:
         self._hosts = hosts
         self._limits = limits
         self._client = httpx.Client(
             headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+            verify=trusted,
             timeout=limits.timeouts,
             limits=httpx.Limits(max_connections=limits.parallel),
             follow_redirects=False,
@@ -128,6 +139,12 @@ class Downloads:
             raise failure
         return tuple(job.result() for job in jobs)
 
+    def head(self, link: str, where: str) -> Head:
+        """Asks for a file and hangs up before its bytes, since a signed link is for GET alone. Raises like `fetch`."""
+        with self._answer(self._hosts.allowed(link, where), link, where) as response:
+            size = response.headers.get("content-length", "")
+            return Head(response.url.host, int(size) if size.isdigit() else None)
+
     def _fetch(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event, until: float) -> Part:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
@@ -142,17 +159,26 @@ class Downloads:
         )(self._once, url, link, path, where, stop)
 
     def _once(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event) -> Part:
+        with self._answer(url, link, where) as response:
+            return self._stored(response, path, url.host, where, stop)
+
+    @contextmanager
+    def _answer(self, url: httpx.URL, link: str, where: str) -> Iterator[httpx.Response]:
         # The signature covers the query as it was sent, so the request line is the link's own bytes.
         target = re.sub(r"#.*", "", re.sub(r"^[a-zA-Z]+://[^/?#]*", "", link)) or "/"
         self._hosts.hold_public(url, where)
         try:
             with self._client.stream("GET", url, extensions={"target": target.encode("ascii")}) as response:
                 self._check_head(response, url.host, where)
-                return self._store(response, path, url.host, where, stop)
+                yield response
         except (httpx.TransportError, httpx.StreamError) as error:
             raise connection.broken(
                 error, url, f"{where}: download from {url.host} broke off", "Try again later."
             ) from None
+
+    def _stored(self, response: httpx.Response, path: Path, host: str, where: str, stop: threading.Event) -> Part:
+        try:
+            return self._store(response, path, host, where, stop)
         except OSError as error:
             # A write that finds the disk full names no file.
             raise OSError(error.errno, error.strerror, error.filename or str(path.parent)) from None

@@ -18,7 +18,7 @@ import tenacity
 
 from copilot_etl import __version__, connection
 from copilot_etl.credentials import Credentials, Token
-from copilot_etl.download import Downloads, Expired, Limits, Part
+from copilot_etl.download import Downloads, Expired, Head, Limits, Part
 from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
 from copilot_etl.hosts import Hosts
 from copilot_etl.reports import Report, Scope
@@ -43,6 +43,14 @@ class Fetched:
     requests: int
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What there is for a day: how many files, and what the first one's host says of it."""
+
+    files: int
+    head: Head
+
+
 class _NoLinks(Unavailable):
     """A report without the documented list of links; its text names the keys that are there, and no value."""
 
@@ -63,8 +71,11 @@ class GitHub:
     """Two clients: one that signs in for the API, one without anything for the signed links.
 
     `credentials` sign the requests; a `token` alone will do, and neither when a gateway at `api_url` signs in. Both
-    clients honour the usual proxy and CA variables. `sleep` takes the waits, in seconds.
+    clients honour the usual proxy and CA variables. `sleep` takes the waits, in seconds. `clock_offset` is how many
+    seconds GitHub's clock was ahead of ours in its last answer; None before any.
     """
+
+    clock_offset: float | None = None
 
     def __init__(
         self,
@@ -88,10 +99,14 @@ class GitHub:
             "X-GitHub-Api-Version": API_VERSION,
             "User-Agent": USER_AGENT,
         }
-        self._client = httpx.Client(headers=headers, timeout=self._limits.timeouts, follow_redirects=False)
+        trusted = httpx.create_ssl_context()
+        self._client = httpx.Client(
+            headers=headers, verify=trusted, timeout=self._limits.timeouts, follow_redirects=False
+        )
         self._downloads = Downloads(
             hosts=Hosts(api_host=self._url.host, extra=download_hosts, loopback=allow_loopback_http),
             limits=self._limits,
+            trusted=trusted,
             user_agent=USER_AGENT,
         )
         self._told: set[str] = set()
@@ -128,6 +143,15 @@ class GitHub:
                 if not tries.left:
                     break
         raise Unavailable(f"{where}: GitHub's file host keeps refusing fresh links ({stale}). Try again later.")
+
+    def offer(self, report: Report, scope: Scope, day: dt.date) -> Offer:
+        """What GitHub has for a day, from its answer and the beginning of one file's. Raises like `fetch`."""
+        links = self.links(report, scope, day)
+        where = f"{scope.key} {day}"
+        try:
+            return Offer(len(links), self._downloads.head(links[0], where))
+        except Expired as error:
+            raise Unavailable(f"{where}: GitHub's file host refuses a fresh link ({error}). Try again later.") from None
 
     # ---------------------------------------------------------------------------------------- asking
 
@@ -212,6 +236,7 @@ class GitHub:
         body = b""
         try:
             with self._client.stream(method, url, headers={"Authorization": signed} if signed else None) as response:
+                self.clock_offset = (answered_at(response.headers) - dt.datetime.now(dt.UTC)).total_seconds()
                 for block in response.iter_raw():
                     body += block
                     if len(body) > self._limits.api_bytes:

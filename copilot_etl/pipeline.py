@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import tempfile
+import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -80,7 +82,9 @@ class Store:
             with tempfile.TemporaryFile(dir=self.scratch):
                 pass
         except OSError as error:
-            raise ConfigError(f"Cannot write {self.root}: {error.strerror}. Set COPILOT_DATA_DIR.") from None
+            raise ConfigError(
+                f"Cannot write {self.root}: {error.strerror}{_whose(self.root)}. Set COPILOT_DATA_DIR."
+            ) from None
 
     @contextmanager
     def workspace(self) -> Iterator[Path]:
@@ -100,6 +104,14 @@ class Store:
                 if time.time() - folder.stat().st_mtime > _YOUNG:
                     with FileLock(folder / _HELD, timeout=0):
                         shutil.rmtree(folder)
+
+
+def _whose(path: Path) -> str:
+    """Whose a path is that cannot be written; empty when that cannot be said."""
+    try:
+        return f" (it belongs to {path.owner()})"
+    except (OSError, KeyError):
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +174,8 @@ def run(
 
     A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses is not
     asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not asked at
-    all; and of days that it is not known to keep, no more are asked for after three without a report. With
+    all; and of days that it is not known to keep, no more are asked for after three without a report. While a day is
+    loaded, the files of the next are fetched. With
     `accept_shrink` a new version replaces an old one however many people it lacks. Raises WarehouseBusy and
     ConfigError, after which nothing more would load.
     """
@@ -176,32 +189,41 @@ def run(
     owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
     stopped: dict[str, CopilotEtlError] = {}
     out_of_reach: Counter[tuple[str, str]] = Counter()
-    for day in days:
-        for report, scope in ((each, scope) for each in reports for scope in each.of(scopes)):
-            place = (report.name, scope.key)
-            error = stopped.get(scope.key)
-            if error is None and out_of_reach[place] >= GONE_DAYS and not _kept(report, scope, day, clock()):
-                error = NotReady(f"No report: GitHub keeps none of {scope.key} this old; not asked for.")
-                outcome = Outcome(report.name, scope.key, day, "no_report", error=error)
-                warehouse.note([Look(scope.key, report.name, day, "no_report", clock(), str(error))])
-            elif error is None:
-                walk = _Walk(
-                    report, scope, day, github, store, warehouse, clock, known.get((*place, day)), accept_shrink
-                )
-                outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key))
-                if stops(outcome.error):
-                    stopped.update({each.key: outcome.error for each in scopes if outcome.error})
-                elif isinstance(outcome.error, Refused):
-                    stopped[scope.key] = outcome.error
-                elif outcome.good:
-                    answered.add(scope.key)
-                    owners[scope.key] = walk.owner_id
-                if isinstance(outcome.error, NotReady) and not _kept(report, scope, day, clock()):
-                    out_of_reach[place] += 1
-            else:
-                outcome = Outcome(report.name, scope.key, day, "failed", error=error)
-                warehouse.note([Look(scope.key, report.name, day, "failed", clock(), str(error))])
-            yield outcome
+
+    def refusal(step: _Step) -> CopilotEtlError | None:
+        """Why GitHub is not asked; None when it is."""
+        error = stopped.get(step.scope.key)
+        if error is None and out_of_reach[step.place] >= GONE_DAYS and not step.is_kept(clock()):
+            error = NotReady(f"No report: GitHub keeps none of {step.scope.key} this old; not asked for.")
+        return error
+
+    steps = [_Step(day, report, scope) for day in days for report in reports for scope in report.of(scopes)]
+    ahead = _Ahead(github, store, clock) if github else None
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        report, scope, day = step.report, step.scope, step.day
+        if error := refusal(step):
+            state = "no_report" if isinstance(error, NotReady) else "failed"
+            warehouse.note([Look(scope.key, report.name, day, state, clock(), str(error))])
+            yield Outcome(report.name, scope.key, day, state, error=error)
+            continue
+
+        def begin_next(following: _Step | None = following) -> None:
+            if ahead and following and not refusal(following):
+                ahead.begin(following)
+
+        before = known.get(step.key)
+        walk = _Walk(report, scope, day, ahead, store, warehouse, clock, before, accept_shrink)
+        outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), fetched=begin_next)
+        if stops(outcome.error):
+            stopped.update({each.key: outcome.error for each in scopes if outcome.error})
+        elif isinstance(outcome.error, Refused):
+            stopped[scope.key] = outcome.error
+        elif outcome.good:
+            answered.add(scope.key)
+            owners[scope.key] = walk.owner_id
+        if isinstance(outcome.error, NotReady) and not step.is_kept(clock()):
+            out_of_reach[step.place] += 1
+        yield outcome
 
 
 def rebuild(
@@ -228,38 +250,99 @@ def rebuild(
                 )
 
 
-def _kept(report: Report, scope: Scope, day: dt.date, now: dt.datetime) -> bool:
-    """Whether GitHub says that it has reports this old: since the report exists, and for a year."""
-    return day >= report.first_day[scope.kind] and days_left(day, now.date()) > 0
-
-
 def stops(error: CopilotEtlError | None) -> bool:
     """Whether an error ends the whole run: the next scope and day would get the same answer."""
     return isinstance(error, (Refused, Unavailable)) and error.whole_run
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One report of one scope for one day."""
+
+    day: dt.date
+    report: Report
+    scope: Scope
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.report.name, self.scope.key
+
+    @property
+    def key(self) -> tuple[str, str, dt.date]:
+        return *self.place, self.day
+
+    def is_kept(self, now: dt.datetime) -> bool:
+        """Whether GitHub says that it has reports this old: since the report exists, and for a year."""
+        return self.day >= self.report.first_day[self.scope.kind] and days_left(self.day, now.date()) > 0
+
+
+class _Ahead:
+    """Fetches and lands a day, the next one while its neighbour is being loaded.
+
+    One fetch is under way at a time, so GitHub sees no more at once than a fetch itself does.
+    """
+
+    def __init__(self, github: GitHub, store: Store, clock: Callable[[], dt.datetime]) -> None:
+        self._github, self._store, self._clock = github, store, clock
+        self._begun: dict[tuple[str, str, dt.date], Future[tuple[landing.Manifest, float]]] = {}
+
+    def begin(self, step: _Step) -> None:
+        future = self._begun[step.key] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(self._fetch(step))
+            except BaseException as error:
+                future.set_exception(error)
+
+        # A daemon, so that a server that says nothing does not hold up the end of the process.
+        threading.Thread(target=work, name="fetch-ahead", daemon=True).start()
+
+    def take(self, step: _Step) -> tuple[landing.Manifest, float]:
+        """The landed version, and the seconds it took. Raises like GitHub.fetch."""
+        future = self._begun.pop(step.key, None)
+        return future.result() if future else self._fetch(step)
+
+    def _fetch(self, step: _Step) -> tuple[landing.Manifest, float]:
+        started = time.perf_counter()
+        report, scope, day = step.report, step.scope, step.day
+        with self._store.workspace() as folder:
+            fetched = self._github.fetch(report, scope, day, into=folder)
+            manifest = landing.land(
+                self._store.raw, report.name, scope.key, day, fetched=fetched, fetched_at=self._clock()
+            )
+        return manifest, time.perf_counter() - started
+
+
 @dataclass
 class _Walk:
-    """One scope's day on its way, with what the ledger knew of it before."""
+    """One scope's day on its way, with what the ledger knew of it before; without `ahead` from its landed bytes."""
 
     report: Report
     scope: Scope
     day: dt.date
-    github: GitHub | None
+    ahead: _Ahead | None
     store: Store
     warehouse: Warehouse
     clock: Callable[[], dt.datetime]
     before: LedgerDay | None
     accept_shrink: bool
 
-    def run(self, *, answered: bool, owner_id: str | None) -> Outcome:
-        """`answered`: GitHub has shown this scope to the token before; `owner_id`: what its records name it."""
+    def run(self, *, answered: bool, owner_id: str | None, fetched: Callable[[], None]) -> Outcome:
+        """`answered`: GitHub has shown this scope to the token before; `owner_id`: what its records name it.
+
+        `fetched` is called as soon as the files have landed.
+        """
         self._seconds: dict[str, float] = {}
         self.owner_id = owner_id
-        if self.github is None:
+        if self.ahead is None:
             return self._replay()
-        fetch = partial(self._fetch, self.github)
-        return self._held(lambda: self._load(self._timed("files", fetch)), answered=answered)
+        return self._held(partial(self._arrive, self.ahead, fetched), answered=answered)
+
+    def _arrive(self, ahead: _Ahead, fetched: Callable[[], None]) -> Outcome:
+        manifest = self._fetch(ahead)
+        fetched()
+        return self._load(manifest)
 
     def _replay(self) -> Outcome:
         """Loads the version that is loaded and those after it from the landed bytes; each may fail for itself."""
@@ -311,17 +394,14 @@ class _Walk:
                 CopilotEtlError(f"{self.scope.key} {self.day}: unforeseen {place}. Please report this.")
             )
 
-    def _fetch(self, github: GitHub) -> landing.Manifest:
-        with self.store.workspace() as folder:
-            fetched = github.fetch(self.report, self.scope, self.day, into=folder)
-            return landing.land(
-                self.store.raw, self.report.name, self.scope.key, self.day, fetched=fetched, fetched_at=self.clock()
-            )
+    def _fetch(self, ahead: _Ahead) -> landing.Manifest:
+        manifest, self._seconds["files"] = ahead.take(_Step(self.day, self.report, self.scope))
+        return manifest
 
     def _load(self, manifest: landing.Manifest) -> Outcome:
         outcome = self._outcome("loaded", files=len(manifest.parts), bytes=sum(part.size for part in manifest.parts))
         is_loaded = self.before and self.before.loaded_at and self.before.content_hash == manifest.content_hash
-        if self.github and self.before and is_loaded:
+        if self.ahead and self.before and is_loaded:
             state = "loaded" if self.before.rows else "loaded_empty"
             self._note(state)
             return replace(
@@ -382,7 +462,7 @@ class _Walk:
             size=sum(part.size for part in manifest.parts),
             seen_at=self.clock(),
             received_at=dt.datetime.fromisoformat(manifest.fetched_at),
-            is_replay=self.github is None,
+            is_replay=self.ahead is None,
         )
 
     def _absent(self, error: NotReady) -> Outcome:
@@ -400,7 +480,7 @@ class _Walk:
 
     def _note(self, state: str, error: CopilotEtlError | None = None) -> None:
         text = str(error) if error else None
-        is_replay = self.github is None
+        is_replay = self.ahead is None
         look = Look(self.scope.key, self.report.name, self.day, state, self.clock(), text, is_replay=is_replay)
         self.warehouse.note([look])
 

@@ -119,7 +119,7 @@ class Published:
             try:
                 reuse = not full and self._copy(new)
                 _attach(connection, new, "published", fresh=not reuse)
-                work = _Refresh(connection, project, now, reuse=reuse)
+                work = _Refresh(connection, project, now, folder=self.path.parent, reuse=reuse)
                 work.run()
                 connection.execute("reset search_path")
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
@@ -179,10 +179,11 @@ class _Refresh:
     """One refresh of an attached copy; `built` and `breaches` grow as it goes."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, project: Project, now: dt.datetime, *, reuse: bool
+        self, connection: duckdb.DuckDBPyConnection, project: Project, now: dt.datetime, *, folder: Path, reuse: bool
     ) -> None:
         self._connection = connection
         self._project = project
+        self._folder = folder
         self._now = now.astimezone(dt.UTC).replace(tzinfo=None)
         self._own = self._one("select current_database()")[0]
         self._fingerprints = fingerprints(project)
@@ -201,6 +202,7 @@ class _Refresh:
         self._copy_ops()
         for seed in self._project.seeds:
             self._load_seed(seed)
+        self._shut_in()
         own = self._own
         self._path = ",".join([*(f"published.{schema}" for schema in _SCHEMAS), f"{own}.raw", f"{own}.ops"])
         self._connection.execute("attach ':memory:' as input")
@@ -354,6 +356,15 @@ class _Refresh:
         except duckdb.Error as error:
             raise ConfigError(f"Seed {seed.full_name} cannot be read: {str(error).splitlines()[0][:120]}") from None
         self._describe(seed)
+
+    def _shut_in(self) -> None:
+        """From here on SQL of the project reads and writes what is attached, and no other file or address.
+
+        DuckDB takes this back for no statement. The folder itself stays open, for the copy without free blocks.
+        """
+        folder = literal(self._folder)
+        self._connection.execute(f"set allowed_directories = ['{folder}']")
+        self._connection.execute("set enable_external_access = false")
 
     def _copy_ops(self) -> None:
         """The ledger as it is now, with its meaning."""

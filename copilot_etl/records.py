@@ -40,6 +40,8 @@ _PIECE = 32 * 2**20
 _WORKERS = 2  # DuckDB has nothing to share out in a piece, so pieces are shared out instead
 _ARRAY_CAP = 256 * 2**20  # an array-wrapped file is the web export's look, and read whole
 _INFLATED_CAP = 4 * 2**30
+_INFLATED_FOLD = 100  # records of one day shrink to a tenth or a thirtieth; a bomb to a thousandth
+_INFLATED_FREE = 16 * 2**20  # what is small may shrink as it likes
 _FOOTER = b"copilot_etl"
 
 
@@ -255,35 +257,41 @@ def _lines(part: int, stream: BinaryIO) -> Iterator[_Line]:
 def _inflated(stream: BinaryIO) -> BinaryIO:
     """The stream itself, or what it holds when the file is gzip under whatever name."""
     magic = stream.read(2)
-    rewound = cast(BinaryIO, _Rewound(magic, stream))
-    return cast(BinaryIO, _Capped(gzip.GzipFile(fileobj=rewound))) if magic == b"\x1f\x8b" else rewound
+    rewound = _Rewound(magic, stream)
+    return cast(BinaryIO, _Capped(rewound) if magic == b"\x1f\x8b" else rewound)
 
 
 class _Rewound:
-    """A stream whose first bytes were read for a look and are given again."""
+    """A stream whose first bytes were read for a look and are given again; `size` is what was read."""
 
     def __init__(self, head: bytes, stream: BinaryIO) -> None:
         self._head, self._stream = head, stream
+        self.size = 0
 
     def read(self, size: int = -1) -> bytes:
         head, self._head = self._head, b""
-        return head + self._stream.read(max(size - len(head), 0) if size >= 0 else -1)
+        block = head + self._stream.read(max(size - len(head), 0) if size >= 0 else -1)
+        self.size += len(block)
+        return block
 
 
 class _Capped:
     """A gzip stream that ends with a Refusal instead of filling the machine."""
 
-    def __init__(self, stream: gzip.GzipFile) -> None:
-        self._stream, self._left = stream, _INFLATED_CAP
+    def __init__(self, packed: _Rewound) -> None:
+        self._packed, self._stream = packed, gzip.GzipFile(fileobj=cast(BinaryIO, packed))
+        self._size = 0
 
     def read(self, size: int) -> bytes:
         try:
             block = self._stream.read(size)
         except (OSError, EOFError, zlib.error):
             raise Refusal("damaged gzip") from None
-        self._left -= len(block)
-        if self._left < 0:
+        self._size += len(block)
+        if self._size > _INFLATED_CAP:
             raise Refusal(f"gzip of more than {_INFLATED_CAP // 2**30} GiB")
+        if self._size > max(_INFLATED_FREE, self._packed.size * _INFLATED_FOLD):
+            raise Refusal(f"gzip that grows more than {_INFLATED_FOLD}-fold")
         return block
 
 
@@ -316,7 +324,7 @@ def _judged(
                     else:
                         seen.add(key)
                         yield line if text is line.text else _Line(part, line.number, text)
-                line = None
+                    line = None  # what is refused before the next line is there is no fault of this one
         except Refusal as refusal:
             where = f"part {part} line {line.number}" if line else f"part {part}"
             raise _quarantined(scope, day, where, str(refusal)) from None

@@ -131,7 +131,7 @@ class Warehouse:
         while True:
             try:
                 return duckdb.connect(path)
-            except duckdb.IOException as error:
+            except duckdb.Error as error:  # a damaged first page is no IOException
                 holder = re.search(r"PID (\d+)", str(error))
                 if "Could not set lock" not in str(error):
                     raise ConfigError(

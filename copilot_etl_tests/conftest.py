@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Line:
     now: dt.datetime = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
     waits: list[float] = field(default_factory=list)
     changes: dict[str, Any] = field(default_factory=dict)
+    _open: duckdb.DuckDBPyConnection | None = None
 
     @property
     def warehouse(self) -> Warehouse:
@@ -73,9 +74,22 @@ class Line:
     def ledger(self) -> dict[tuple[str, dt.date], LedgerDay]:
         return {(row.scope, row.day): row for row in self.warehouse.ledger()}
 
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The warehouse, opened once for all queries inside."""
+        if self._open is not None:
+            yield self._open
+            return
+        with duckdb.connect(self.store.warehouse, read_only=True) as self._open:
+            try:
+                yield self._open
+            finally:
+                self._open = None
+
     def query(self, sql: str, *params: object) -> list[tuple[Any, ...]]:
-        with duckdb.connect(self.store.warehouse, read_only=True) as connection:
-            return connection.execute(sql, params).fetchall()
+        with self.reading() as connection:
+            named = len(params) == 1 and isinstance(params[0], dict)
+            return connection.execute(sql, params[0] if named else params).fetchall()
 
     def asked(self, side: str = "api") -> list[tuple[str, int]]:
         return [(request.day, request.status) for request in self.github.journal if request.side == side]

@@ -28,7 +28,21 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill_policy is
 DAYS_A_RUN = 31
 """A backfill is cut into runs of this many days: few enough to start, small enough to lose."""
 
-Announce = Callable[[Outcome], None]
+
+class Announcer:
+    """Tells a listener in the same process of each outcome as it comes; the command line is one.
+
+    One object, not a resource of the run: Dagster takes no other resource for a run over selected assets.
+    """
+
+    listener: Callable[[Outcome], None] | None = None
+
+    def __call__(self, outcome: Outcome) -> None:
+        if self.listener:
+            self.listener(outcome)
+
+
+ANNOUNCE = Announcer()
 
 PARTITIONS = dg.DailyPartitionsDefinition(start_date=settings.read().start_day.isoformat(), timezone="UTC")
 
@@ -86,7 +100,7 @@ def _specs(report: Report) -> list[dg.AssetSpec]:
     can_subset=True,
 )
 def days(
-    context: dg.AssetExecutionContext, config: DayConfig, announce: dg.ResourceParam[Announce]
+    context: dg.AssetExecutionContext, config: DayConfig
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation]:
     """Takes days of the selected reports from GitHub to the `raw` tables, and records each as it ends."""
     reports = [each for each in REPORTS.values() if context.selected_asset_keys & set(stages(each).values())]
@@ -94,7 +108,7 @@ def days(
     try:
         chosen = settings.read().ready(offline=config.from_raw)
         scopes = _chosen(chosen.scopes, config.scopes)
-        for day, outcomes in _run(reports, chosen, scopes, config, context.partition_keys, announce):
+        for day, outcomes in _run(reports, chosen, scopes, config, context.partition_keys):
             for outcome in outcomes:
                 context.log.info(_line(outcome))
             for report in reports:
@@ -124,7 +138,6 @@ def _run(
     scopes: Sequence[Scope],
     config: DayConfig,
     keys: Sequence[str],
-    announce: Announce,
 ) -> Iterator[tuple[str, list[Outcome]]]:
     """The pipeline over the partitions; the outcomes of each day, all reports and scopes together."""
     a_day = sum(len(report.of(scopes)) for report in reports)
@@ -144,7 +157,7 @@ def _run(
             clock=lambda: dt.datetime.now(dt.UTC),
             accept_shrink=config.accept_shrink,
         ):
-            announce(outcome)
+            ANNOUNCE(outcome)
             outcomes.append(outcome)
             if len(outcomes) == a_day:
                 yield outcome.day.isoformat(), outcomes
@@ -205,10 +218,6 @@ def _failure(failed: Sequence[Outcome], days: int) -> str:
     return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}{urgent}"
 
 
-def _ignore(_: Outcome) -> None:
-    """The web server's run has its log; only the command line listens to outcomes."""
-
-
 load_job = dg.define_asset_job(
     "load",
     selection=dg.AssetSelection.assets(days),
@@ -217,7 +226,7 @@ load_job = dg.define_asset_job(
 
 
 @dg.op(description="Makes lake and warehouse anew from the raw files; GitHub is not asked.")
-def rebuild_from_raw(context: dg.OpExecutionContext, announce: dg.ResourceParam[Announce]) -> None:
+def rebuild_from_raw(context: dg.OpExecutionContext) -> None:
     store = Store(settings.read().data_dir)
     failed = []
     try:
@@ -227,7 +236,7 @@ def rebuild_from_raw(context: dg.OpExecutionContext, announce: dg.ResourceParam[
             warehouse=Warehouse(store.warehouse),
             clock=lambda: dt.datetime.now(dt.UTC),
         ):
-            announce(outcome)
+            ANNOUNCE(outcome)
             context.log.info(_line(outcome))
             failed += [] if outcome.good else [outcome]
     except CopilotEtlError as error:
@@ -304,5 +313,4 @@ defs = dg.Definitions(
     assets=[days],
     jobs=[load_job, rebuild_job],
     schedules=[unsettled_days],
-    resources={"announce": dg.ResourceDefinition.hardcoded_resource(_ignore)},
 )

@@ -115,7 +115,7 @@ class Sandbox:
                 context.load_cert_chain(*self._tls)
                 server.socket = context.wrap_socket(server.socket, server_side=True)
             self._servers.append(server)
-            threading.Thread(target=server.serve_forever, args=(0.05,), name=f"sandbox-{side}", daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.02,), name=f"sandbox-{side}", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -468,9 +468,8 @@ class _Api(_Handler):
             self.envelope(answers[fault.kind], headers=args.get("headers"))
         elif fault.kind == "headers":
             self.envelope(body, headers=args["headers"])
-        elif fault.kind == "gzip_bomb":
-            bomb = gzip.compress(b" " * 2**20 * int(args.get("mebibytes", 256)), 1)
-            self.send(200, bomb, {"Content-Encoding": "gzip"})
+        elif fault.kind == "compressed":
+            self.send(200, gzip.compress(json.dumps(body).encode()), {"Content-Encoding": "gzip"})
         elif fault.kind == "sso":
             self.refuse(403, "Resource protected by SSO", {"X-GitHub-SSO": "required; url=https://example.test/sso"})
         elif fault.kind in ("rate_primary", "rate_secondary"):

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,10 @@ MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     ([], {"GITHUB_TOKEN": "ghp_x\ny"}, "GITHUB_TOKEN contains a character that cannot be in a token."),
     ([], {"COPILOT_ORGS": " "}, "COPILOT_ORGS is not set."),
     ([], {"COPILOT_ORGS": "a/../b"}, "COPILOT_ORGS: 'a/../b' is not a name GitHub gives."),
+    ([], {"GITHUB_TOKEN": " \t "}, "GITHUB_TOKEN is not set."),
+    ([], {"GITHUB_TOKEN": "Bearer ghp_x"}, "GITHUB_TOKEN contains a character that cannot be in a token."),
+    (["--from", "yesterday"], {}, "--from: 'yesterday' is not a day (YYYY-MM-DD)."),
+    (["--from", "' or 1=1 --"], {}, '--from: "\' or 1=1 --" is not a day (YYYY-MM-DD).'),
     (["--from", "2026-2-5"], {}, "--from: '2026-2-5' is not a day (YYYY-MM-DD)."),
     (["--from", "2026-02-31"], {}, "--from: '2026-02-31' is not a day (YYYY-MM-DD)."),
     (["--from", str(TODAY)], {}, f"--from: {TODAY} is not complete before {TODAY + dt.timedelta(days=1)} 00:00 UTC."),
@@ -153,6 +158,7 @@ MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     (["--to", DAY], {}, "--to needs --from."),
     (["--from", DAY, "--scope", "other"], {}, "Scope 'other' is not configured; there is octo-org, octo-labs"),
     (["--from", DAY], {"DAGSTER_HOME": "relative"}, "DAGSTER_HOME: relative is not an absolute path."),
+    (["--from", DAY], {"DAGSTER_HOME": "/proc/no"}, "Cannot write DAGSTER_HOME /proc/no: "),
     (["--from", DAY], {"COPILOT_DATA_DIR": "/proc/no"}, "Cannot write /proc/no: "),
 ]
 
@@ -169,12 +175,17 @@ def test_a_mistake_is_exit_code_2_and_one_line_before_anything_is_asked(
     assert result.stderr.startswith(f"copilot-etl: {says}")
     assert result.stderr.count("\n") == 1
     assert len(result.stderr) <= 220
+    assert made.github.token not in result.stderr and "ghp_x" not in result.stderr
     assert made.github.journal == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [((signal.SIGINT,), 130), ((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT), 130)],
+    ids=["Ctrl-C", "SIGTERM", "Ctrl-C twice"],
+)
 def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
-    shell: Callable[..., Shell], number: signal.Signals, code: int
+    shell: Callable[..., Shell], numbers: tuple[signal.Signals, ...], code: int
 ) -> None:
     made = shell(Fault("hang", side="blob", day=NEXT, times=None, args={"seconds": 20}))
     process = made.start("load", "--from", DAY, "--to", NEXT)
@@ -183,13 +194,15 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
-    process.send_signal(number)
+    for number in numbers:
+        process.send_signal(number)
     started = time.monotonic()
     _, errors = process.communicate(timeout=30)
 
     assert (process.returncode, errors) == (code, "copilot-etl: interrupted; what was loaded stays.\n")
     assert time.monotonic() - started < 10
-    assert list((made.data / "scratch").iterdir()) == []
+    # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
+    assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
     assert "4 loaded; 2 new" in load_range(made).stdout
 
@@ -220,11 +233,38 @@ def test_check_says_what_is_enough_and_what_is_not(shell: Callable[..., Shell]) 
     result = made.run("check", COPILOT_ORGS="octo-labs,nobody,octo-org")
 
     assert result.returncode == 3
-    assert "nobody         users-1-day: nobody 20" in result.stderr
-    assert "octo-org       users-1-day: 2 files for " in result.stdout
+    assert "nobody         nobody 20" in result.stderr
+    assert re.search(
+        r"octo-org       users-1-day: 2 files for \S+ from 127\.0\.0\.1; offered since \S+,", result.stdout
+    )
+    assert re.search(r"clock          \d s (behind|ahead of) GitHub's\n", result.stdout)
+    assert re.search(r"full backfill  \d+ days of reports are not here: about \d+ requests", result.stdout)
+    assert re.search(r"data folder    .* can be written, [\d.,]+ GB free\n", result.stdout)
     assert "An owner must enable the policy 'Copilot usage metrics'." in result.stderr
     assert made.github.token not in result.stdout + result.stderr
-    assert {request.side for request in made.github.journal} == {"api"}
+    asked = Counter(request.scope for request in made.github.journal)
+    assert max(asked.values()) <= 3
+    assert made.github.violations() == []
+
+
+def test_check_asks_once_with_a_dead_token(shell: Callable[..., Shell]) -> None:
+    made = shell()
+
+    result = made.run("check", GITHUB_TOKEN="dead")
+
+    assert result.returncode == 3
+    assert result.stderr.splitlines()[-1].startswith("octo-org       127.0.0.1 refused the token (401).")
+    assert len(made.github.journal) == 1
+
+
+def test_check_names_a_host_that_is_not_allowed(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("foreign_link", scope="octo-org", times=None))
+
+    result = made.run("check", COPILOT_ORGS="octo-org")
+
+    assert result.returncode == 2
+    assert "COPILOT_DOWNLOAD_HOSTS" in result.stderr
+    assert "SECRET" not in result.stdout + result.stderr
 
 
 def test_check_names_the_app_its_installation_and_its_permission(shell: Callable[..., Shell]) -> None:

@@ -11,8 +11,10 @@ from copilot_etl.sandbox import Fault
 
 DAY = dt.date(2026, 11, 10)
 NEXT = dt.date(2026, 11, 11)
-YOUNG = dt.date(2026, 11, 22)
-"""Two days before the sandbox's today: a day that may still come, or be restated."""
+YOUNG = dt.date(2026, 11, 20)
+"""Four days before the sandbox's today: a day that may still come, or be restated."""
+
+AT = f"octo-org {DAY}"
 
 Record = dict[str, Any]
 
@@ -25,13 +27,13 @@ class Case:
     says whether another version was loaded before. `days` are loaded from `day` on, for `scopes`. `sandbox`, `limits`,
     `client` and `environ` change how the fake, the bounds, the client and the environment are set up.
 
-    What is true then: `rows` are those that GitHub serves now, those of the earlier version, or none; `state` is the
-    ledger's, and `also` that of other scopes and days; `exit_code` and `line`, the last one on stderr, are what a
-    person gets (`…` stands for a moment); `asked` are the statuses of the API's answers and `fetched` those of the
-    file host, 0 for a connection that gave none; `waits` are the seconds that were slept, `logged` is what is warned
-    of once. `holds` are queries and their rows.
+    What is true then: `rows` are those that GitHub serves now, those of the earlier version, or none (`anything` leaves
+    them to `holds`, queries and their rows); `state` is the ledger's, and `also` that of other scopes and days;
+    `exit_code` and `line`, the last one on stderr, are what a person gets (`…` stands for a moment); `asked` are the
+    statuses of the API's answers and `fetched` those of the file host, 0 for a connection that gave none; `waits` are
+    the seconds that were slept, `logged` is what is warned of once.
 
-    After a fault that kept the day out, a run without it loads the day: `heals` says what becomes of it.
+    With `heals` the day is loaded once more without the fault, and is whole then.
     """
 
     name: str
@@ -46,7 +48,7 @@ class Case:
     limits: Mapping[str, Any] = field(default_factory=dict)
     client: Mapping[str, Any] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
-    rows: Literal["served", "earlier", "none"] = "served"
+    rows: Literal["served", "earlier", "none", "anything"] = "served"
     state: str = "loaded"
     also: Mapping[tuple[str, dt.date], str] = field(default_factory=dict)
     exit_code: int = 0
@@ -56,7 +58,7 @@ class Case:
     waits: Sequence[int] = ()
     logged: str = ""
     holds: Mapping[str, Sequence[tuple[Any, ...]]] = field(default_factory=dict)
-    heals: str = "loaded"
+    heals: bool = False
 
 
 def always(kind: str, **options: Any) -> tuple[Fault]:
@@ -68,3 +70,14 @@ def once(kind: str, **options: Any) -> Fault:
     """The fault on the first request; what is none of a fault's own options is an argument of its kind."""
     own = {name: options.pop(name) for name in ("scope", "day", "side", "part", "times", "skip") if name in options}
     return Fault(kind, args=options, **own)
+
+
+def failed(name: str, *faults: Fault, **changes: Any) -> Case:
+    """A fault that keeps the day out: the earlier version stays, and another run asks again."""
+    return Case(name, faults, **{"rows": "earlier", "state": "failed", "exit_code": 1, "fetched": (), **changes})
+
+
+def quarantined(name: str, *faults: Fault, line: str, **changes: Any) -> Case:
+    """A file that cannot be trusted, in one part: `line` is where and why."""
+    said = f"quarantined: {AT}: {line}. Not loaded; the bytes are kept."
+    return Case(name, faults, **{"rows": "earlier", "state": "quarantined", "exit_code": 1, "line": said, **changes})

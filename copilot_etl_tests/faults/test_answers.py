@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
-from copilot_etl_tests.faults.case import DAY, NEXT, YOUNG, Case, always, once
+from copilot_etl.sandbox import Fault
+from copilot_etl_tests.faults.case import AT, DAY, NEXT, YOUNG, Case, always, failed, once
 from copilot_etl_tests.faults.conftest import Play
+from copilot_etl_tests.served import assert_equal_to_what_was_served
 
 BOTH = ("octo-labs", "octo-org")
-AT = "octo-org 2026-11-10"
-TRIES = (6 * (200,), ())
 NO_REPORT = f"{AT}: GitHub answered something that is not a report. Is a proxy or a sign-in page in between?"
+CHECK = "Check GITHUB_API_URL and the network, or try again later."
 NO_LINKS = "The contract changed: update copilot_etl."
 
 
-def failed(name: str, *faults: object, **changes: object) -> Case:
-    """A fault after which the earlier version stays and the day is asked for again another time."""
-    return Case(name, faults, **{"rows": "earlier", "state": "failed", "exit_code": 1, "fetched": (), **changes})  # type: ignore[arg-type]
-
-
-def refused(name: str, *faults: object, **changes: object) -> Case:
+def refused(name: str, *faults: Fault, **changes: Any) -> Case:
     """A fault that asking again cannot mend: one question."""
     return failed(name, *faults, **{"exit_code": 3, **changes})
 
 
-def tried(name: str, kind: str, status: int, line: str, **options: object) -> Iterator[Case]:
-    """A fault that passes, once met twice and once met for ever: six questions are enough."""
-    yield Case(f"{name}, twice", [once(kind, times=2, **options)], asked=(status, status, 200))
-    yield failed(f"{name}, for ever", *always(kind, **options), asked=6 * (status,), line=f"failed: {line}")
+def given_up(name: str, kind: str, status: int, line: str, **options: Any) -> Case:
+    """A fault that may pass, but never does: six questions are enough."""
+    return failed(f"{name}, for ever", *always(kind, **options), asked=6 * (status,), line=f"failed: {line}")
 
 
 CASES = [
@@ -98,14 +93,16 @@ CASES = [
                 "sso",
                 {},
                 403,
-                f"{AT}: The token is not authorized for single sign-on of octo-org (403). Authorize it in its settings.",
+                f"{AT}: The token is not authorized for single sign-on of octo-org (403). "
+                "Authorize it in its settings.",
             ),
             (
                 "a refusal in new words is still a refusal",
                 "status",
                 {"code": 403, "body": "something new"},
                 403,
-                f"{AT}: GitHub forbids reading metrics of octo-org (403). Check the token's permissions and the policy.",
+                f"{AT}: GitHub forbids reading metrics of octo-org (403). "
+                "Check the token's permissions and the policy.",
             ),
         )
     ),
@@ -127,7 +124,7 @@ CASES = [
         *always("not_found"),
         days=2,
         asked=(404,),
-        line="failed: octo-org 2026-11-10: No longer shown: org 'octo-org' (404), whose 2026-11-10 is loaded. "
+        line="failed: No longer shown: org 'octo-org' (404), whose 2026-11-10 is loaded. "
         "Was it renamed, or the token's access taken away? (+1 not asked for)",
     ),
     # limits
@@ -252,47 +249,54 @@ CASES = [
         )
         for status in (302, 400, 418, 501)
     ),
+    Case(
+        "a server in trouble, five times in a row",
+        [once("status", code=status, skip=number) for number, status in enumerate((408, 500, 502, 503, 504))],
+        asked=(408, 500, 502, 503, 504, 200),
+    ),
     *(
-        case
-        for status in (408, 500, 502, 503, 504, 521)
-        for case in tried(
+        given_up(
             f"a server in trouble ({status})",
             "status",
             status,
             f"{AT}: GitHub is out of order ({status}). Try again later.",
             code=status,
         )
+        for status in (500, 521)
     ),
     # a line that breaks
+    Case(
+        "a line that breaks in five ways in a row",
+        [once(kind, skip=number) for number, kind in enumerate(("reset", "close", "truncate", "chunk_cut", "eof_cut"))],
+        asked=(0, 0, 200, 200, 200, 200),
+    ),
     *(
-        case
+        given_up(
+            words,
+            kind,
+            status,
+            f"{AT}: no answer from 127.0.0.1 ({error}). {CHECK}",
+        )
         for words, kind, status, error in (
             ("a connection that is reset", "reset", 0, "ReadError"),
             ("a connection that closes without a byte", "close", 0, "RemoteProtocolError"),
             ("an answer that ends too early", "truncate", 200, "RemoteProtocolError"),
             ("an answer without its last chunk", "chunk_cut", 200, "RemoteProtocolError"),
         )
-        for case in tried(
-            words,
-            kind,
-            status,
-            f"{AT}: no answer from 127.0.0.1 ({error}). Check GITHUB_API_URL and the network, or try again later.",
-        )
     ),
-    *tried("an answer that is cut and has no length", "eof_cut", 200, NO_REPORT),
+    given_up("an answer that is cut and has no length", "eof_cut", 200, NO_REPORT),
     failed(
         "a server that says nothing is left after its time",
         *always("hang", seconds=5),
-        limits={"api_tries": 2},
+        limits={"api_tries": 2, "read_seconds": 0.3},
         asked=(0, 0),
-        line=f"failed: {AT}: no answer from 127.0.0.1 (ReadTimeout). "
-        "Check GITHUB_API_URL and the network, or try again later.",
+        line=f"failed: {AT}: no answer from 127.0.0.1 (ReadTimeout). {CHECK}",
     ),
-    Case("an answer that comes late is waited for", [once("delay", seconds=0.3)]),
+    Case("an answer that comes late is waited for", [once("delay", seconds=0.1)]),
     failed(
         "an answer that drips is left after its total time",
         *always("drip", every=0.1),
-        limits={"api_tries": 2},
+        limits={"api_tries": 2, "api_seconds": 0.6},
         asked=(200, 200),
         line=f"failed: {AT}: GitHub took more than 1 s to answer. Try again later.",
     ),
@@ -300,27 +304,24 @@ CASES = [
         "a port where nobody listens is named",
         client={"api_url": "http://127.0.0.1:9"},
         asked=(),
-        line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectError). "
-        "Check GITHUB_API_URL and the network, or try again later.",
+        line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectError). {CHECK}",
     ),
     failed(
         "a name that nobody knows is named",
         client={"api_url": "http://api.invalid"},
         asked=(),
-        line=f"failed: {AT}: no answer from api.invalid (ConnectError). "
-        "Check GITHUB_API_URL and the network, or try again later.",
+        line=f"failed: {AT}: no answer from api.invalid (ConnectError). {CHECK}",
     ),
     # answers that are no report
-    *(
-        case
-        for words, kind in (
-            ("a garbled answer", "garbled"),
-            ("a sign-in page", "html"),
-            ("an array", "body_array"),
-        )
-        for case in tried(words, kind, 200, NO_REPORT)
+    Case(
+        "answers that are no report, four times in a row",
+        [once(kind, skip=number) for number, kind in enumerate(("garbled", "html", "body_array", "wrong_report_day"))],
+        asked=5 * (200,),
     ),
-    *tried(
+    given_up("a garbled answer", "garbled", 200, NO_REPORT),
+    given_up("a sign-in page", "html", 200, NO_REPORT),
+    given_up("an array", "body_array", 200, NO_REPORT),
+    given_up(
         "the report of another day",
         "wrong_report_day",
         200,
@@ -341,7 +342,7 @@ CASES = [
                 "a refusal that is told with 200",
                 "status",
                 {"code": 200, "body": '{"message": "no", "\\u001b[31mred": 1}'},
-                "?31mred,message",
+                "??31mred,message",
             ),
         )
     ),
@@ -362,7 +363,7 @@ CASES = [
             [once("redirect", status=status, times=3)],
             asked=(status, status, status, 200),
         )
-        for status in (301, 302, 307)
+        for status in (301, 307)
     ),
     failed(
         "a redirect in a circle ends",
@@ -384,11 +385,13 @@ CASES = [
             ("to another user", "//user:pass@127.0.0.1/x"),
         )
     ),
-    failed(
-        "a redirect to nowhere is not followed",
-        *always("redirect", to="http://[x"),
-        asked=(301,),
-        line=f"failed: {AT}: GitHub redirects to something that is no address. Check GITHUB_API_URL.",
+    # The HTTP library takes such a header for a broken answer, so it is asked again.
+    given_up(
+        "a redirect to something that is no address",
+        "redirect",
+        301,
+        f"{AT}: no answer from 127.0.0.1 (RemoteProtocolError). {CHECK}",
+        to="http://127.0.0.1:port/",
     ),
     # too much
     failed(
@@ -399,7 +402,7 @@ CASES = [
     ),
     failed(
         "a compressed answer, which could be endless, is not unpacked",
-        *always("gzip_bomb", mebibytes=64),
+        *always("compressed"),
         asked=(200,),
         line=f"failed: {AT}: 127.0.0.1 compresses although it was asked not to. Is a proxy in between?",
     ),
@@ -420,7 +423,8 @@ CASES = [
         "a proxy of the environment that does not answer is named",
         environ={"HTTP_PROXY": "http://127.0.0.1:9"},
         asked=(),
-        line=f"failed: {AT}: no answer from 127.0.0.1 through the proxy (ConnectError). Check HTTPS_PROXY and NO_PROXY.",
+        line=f"failed: {AT}: no answer from 127.0.0.1 through the proxy (ConnectError). "
+        "Check HTTPS_PROXY and NO_PROXY.",
     ),
     Case(
         "a proxy of the environment is left out for the hosts that are named",
@@ -435,20 +439,15 @@ def test_an_answer(play: Play, case: Case) -> None:
 
 
 def test_a_day_without_a_report_is_looked_at_again_until_it_comes(play: Play) -> None:
-    made = play(
-        Case(
-            "late",
-            [once("no_content"), once("links_empty", skip=1), once("body_string", skip=2)],
-            earlier=False,
-            day=YOUNG,
-            rows="none",
-            state="not_ready",
-            asked=(204,),
-            fetched=(),
-        )
+    late = Case(
+        "late", always("no_content"), earlier=False, day=YOUNG, rows="none", state="not_ready", asked=(204,), fetched=()
     )
+    made = play(late)
+    made.github.faults = [once("links_empty"), once("body_string", skip=1)]
 
-    assert made.ledger()["octo-org", YOUNG].attempts == 2
+    assert [made.load(YOUNG)[0].state for _ in range(3)] == ["not_ready", "not_ready", "loaded"]
+    assert made.ledger()["octo-org", YOUNG].attempts == 4
+    assert_equal_to_what_was_served(made, "octo-org", YOUNG)
 
 
 def test_a_machine_that_takes_no_connection_is_left_after_its_time(play: Play) -> None:
@@ -457,10 +456,9 @@ def test_a_machine_that_takes_no_connection_is_left_after_its_time(play: Play) -
             failed(
                 "deaf",
                 client={"api_url": f"http://127.0.0.1:{port}"},
-                limits={"api_tries": 2},
+                limits={"api_tries": 2, "connect_seconds": 0.3},
                 asked=(),
-                line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectTimeout). "
-                "Check GITHUB_API_URL and the network, or try again later.",
+                line=f"failed: {AT}: no answer from 127.0.0.1 (ConnectTimeout). {CHECK}",
             )
         )
 
@@ -477,19 +475,3 @@ def deaf() -> Iterator[int]:
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
         yield server.getsockname()[1]
-
-
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
-def test_days_and_waits_are_utc_wherever_the_machine_stands(
-    play: Play, monkeypatch: pytest.MonkeyPatch, zone: str
-) -> None:
-    import time
-
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    try:
-        play(Case("limit", [once("rate_secondary", wait=90, told="date")], asked=(403, 200), waits=(90,)))
-    finally:
-        monkeypatch.delenv("TZ")
-        time.tzset()
-    assert dt.datetime(2026, 1, 1).astimezone().tzname() is not None

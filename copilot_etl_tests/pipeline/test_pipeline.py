@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 from copilot_etl import coverage, landing, records
 from copilot_etl.errors import Refused
-from copilot_etl.sandbox import Fault, Organization
+from copilot_etl.sandbox import Fault
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.served import assert_equal_to_what_was_served, tables
 
@@ -95,83 +96,6 @@ def test_a_restated_day_that_shrinks_leaves_no_ghosts(line: Callable[..., Line])
     assert made.query("select bit_xor(hash(t)) from raw.user_day_feature as t where day = ?", NEXT) == neighbour
 
 
-def test_a_day_that_is_not_ready_converges(line: Callable[..., Line]) -> None:
-    made = line(Fault("no_content"), Fault("links_empty", skip=1))
-    yesterday = dt.date(2026, 11, 23)
-
-    states = [made.load(yesterday)[0].state for _ in range(3)]
-
-    assert states == ["not_ready", "not_ready", "loaded"]
-    assert made.ledger()["octo-org", yesterday].attempts == 3
-    assert_equal_to_what_was_served(made, "octo-org", yesterday)
-
-
-def test_an_old_day_without_a_report_is_marked_as_such(line: Callable[..., Line]) -> None:
-    made = line(Fault("no_content", times=None))
-
-    outcome = made.load(DAY)[0]
-
-    assert (outcome.state, outcome.good, outcome.rows) == ("no_report", True, 0)
-    assert made.query("select count(*) from raw.user_day") == [(0,)]
-
-
-def test_no_content_for_a_loaded_day_keeps_its_rows(line: Callable[..., Line]) -> None:
-    made = line(Fault("no_content", skip=1))
-    made.load(DAY)
-    before = tables(made)
-
-    outcome = made.load(DAY)[0]
-
-    row = made.ledger()["octo-org", DAY]
-    assert tables(made) == before
-    assert (outcome.state, outcome.changed, row.state) == ("loaded", False, "loaded")
-    assert row.last_error == "octo-org 2026-11-10: no report (yet)."
-
-
-def test_an_empty_new_version_keeps_the_rows(line: Callable[..., Line]) -> None:
-    made = line()
-    made.load(DAY)
-    before = tables(made)
-    made.github.publish("octo-org", DAY, [b"", b""])
-
-    outcome = made.load(DAY)[0]
-
-    assert (outcome.state, outcome.good) == ("quarantined", False)
-    assert "the new version has 0 people" in str(outcome.error)
-    assert tables(made) == before
-
-
-def test_a_version_that_lost_most_people_waits_for_a_word(line: Callable[..., Line]) -> None:
-    made = line(organizations=(Organization("octo-org", "4242001", 60),))
-    made.load(DAY)
-    before = tables(made)
-    people = before["user_day"][0]
-    made.github.publish("octo-org", DAY, made.github.truth("octo-org", DAY)[: people // 3])
-
-    outcome = made.load(DAY)[0]
-
-    assert outcome.state == "quarantined"
-    assert str(outcome.error) == (
-        f"octo-org 2026-11-10: the new version has {people // 3} people, {people} are loaded. "
-        "Not loaded, what was loaded stays; if it is right, load the day with --accept-shrink."
-    )
-    assert tables(made) == before
-    assert made.load(DAY, accept_shrink=True)[0].state == "loaded"
-    assert tables(made)["user_day"][0] == people // 3
-
-
-def test_the_file_of_another_organization_is_quarantined(line: Callable[..., Line]) -> None:
-    made = line()
-    made.load(DAY)
-    foreign = made.github.truth("octo-labs", NEXT)
-    made.github.publish("octo-org", NEXT, foreign)
-
-    outcome = made.load(NEXT)[0]
-
-    assert outcome.state == "quarantined"
-    assert "organization_id is not that of the other records and days" in str(outcome.error)
-
-
 def test_a_fault_of_ours_on_one_day_leaves_its_neighbours_alone(
     line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,88 +135,6 @@ def test_404_for_a_new_day_of_a_known_organization_is_no_report(line: Callable[.
     made.load(DAY)
 
     assert made.load(NEXT)[0].state == "no_report"
-
-
-def test_404_for_a_day_that_is_loaded_is_no_silence(line: Callable[..., Line]) -> None:
-    made = line(Fault("not_found", times=None, skip=1))
-    made.load(DAY)
-    before = tables(made)
-
-    outcomes = made.load(DAY, NEXT)
-
-    assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
-    assert str(outcomes[0].error) == (
-        "No longer shown: org 'octo-org' (404), whose 2026-11-10 is loaded. "
-        "Was it renamed, or the token's access taken away?"
-    )
-    assert tables(made) == before
-    assert len(made.asked()) == 2
-
-
-def test_a_rate_limit_too_far_away_ends_the_run(line: Callable[..., Line]) -> None:
-    made = line(Fault("rate_primary", times=None, args={"wait": 3600}))
-
-    outcomes = made.load(DAY, NEXT, scopes=("octo-org", "octo-labs"))
-
-    assert [outcome.state for outcome in outcomes] == ["failed"] * 4
-    assert len(made.asked()) == 1
-    assert "rate limit is reached until" in outcomes[-1].reason
-
-
-def test_a_report_without_people_is_loaded_empty(line: Callable[..., Line]) -> None:
-    made = line()
-    made.github.publish("octo-org", DAY, [b""])
-
-    assert made.load(DAY)[0].state == "loaded_empty"
-
-
-def test_a_link_that_expires_in_mid_download_costs_one_more_question(line: Callable[..., Line]) -> None:
-    made = line(Fault("expired", side="blob", part=1), parts=4)
-
-    assert made.load(DAY)[0].state == "loaded"
-    assert made.asked() == [("2026-11-10", 200)] * 2
-    assert_equal_to_what_was_served(made, "octo-org", DAY)
-    assert made.github.violations() == []
-
-
-def test_two_organizations_one_refused(line: Callable[..., Line]) -> None:
-    made = line(Fault("policy_off", scope="octo-labs", times=None))
-
-    outcomes = made.load(DAY, NEXT, LATER, scopes=("octo-labs", "octo-org"))
-
-    assert {(outcome.scope, outcome.state) for outcome in outcomes} == {("octo-labs", "failed"), ("octo-org", "loaded")}
-    assert [request.status for request in made.github.journal if request.scope == "octo-labs"] == [403]
-    assert all(isinstance(outcome.error, Refused) for outcome in outcomes if outcome.scope == "octo-labs")
-    assert made.ledger()["octo-labs", LATER].last_error == (
-        "Copilot usage metrics are switched off for octo-labs (403). "
-        "An owner must enable the policy 'Copilot usage metrics'."
-    )
-
-
-def test_a_dead_token_is_used_once(line: Callable[..., Line]) -> None:
-    made = line(Fault("bad_token", times=None))
-
-    outcomes = made.load(DAY, NEXT, LATER, scopes=("octo-org", "octo-labs"))
-
-    assert [outcome.state for outcome in outcomes] == ["failed"] * 6
-    assert made.asked() == [("2026-11-10", 401)]
-
-
-def test_a_token_that_dies_on_the_way_keeps_what_was_loaded(line: Callable[..., Line]) -> None:
-    made = line(Fault("bad_token", skip=1, times=None))
-
-    assert [outcome.state for outcome in made.load(DAY, NEXT, LATER)] == ["loaded", "failed", "failed"]
-    assert_equal_to_what_was_served(made, "octo-org", DAY)
-
-
-def test_an_unknown_organization_is_asked_once(line: Callable[..., Line]) -> None:
-    made = line()
-
-    outcomes = made.load(DAY, NEXT, scopes=("no-such-org", "octo-org"))
-
-    assert [outcome.state for outcome in outcomes] == ["failed", "loaded", "failed", "loaded"]
-    assert str(outcomes[0].error) == "Unknown org 'no-such-org', or the token cannot see it (404). Check its name."
-    assert [request.status for request in made.github.journal if request.scope == "no-such-org"] == [404]
 
 
 def test_404_for_one_day_of_a_known_organization_is_no_report(line: Callable[..., Line]) -> None:
@@ -400,3 +242,39 @@ def test_the_leftovers_of_killed_runs_are_swept(line: Callable[..., Line]) -> No
 
         assert [path.name for path in made.store.scratch.iterdir()] == [alive.parent.name]
     assert not list(made.store.scratch.iterdir())
+
+
+# ------------------------------------------------------------------------------------------ fetching ahead
+
+
+def test_the_next_day_is_fetched_while_a_day_is_loaded(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    normalise = records.normalise
+    seen: list[bool] = []
+
+    def waits_for_the_next(*args: Any, day: dt.date, **options: Any) -> records.Normalised:
+        until = time.monotonic() + 5
+        wanted = (str(day + dt.timedelta(days=1)), 200)
+        while wanted not in made.asked("blob") and day < LATER and time.monotonic() < until:
+            time.sleep(0.01)
+        seen.append(wanted in made.asked("blob"))
+        return normalise(*args, day=day, **options)
+
+    monkeypatch.setattr(records, "normalise", waits_for_the_next)
+
+    outcomes = made.load(DAY, NEXT, LATER)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded"] * 3
+    assert seen == [True, True, False]
+    assert made.github.violations() == []
+
+
+def test_nothing_more_is_asked_after_a_token_dies_on_the_way(line: Callable[..., Line]) -> None:
+    made = line(Fault("bad_token", day=str(NEXT), times=None))
+
+    outcomes = made.load(DAY, NEXT, LATER)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded", "failed", "failed"]
+    assert made.asked() == [(str(DAY), 200), (str(NEXT), 401)]

@@ -430,3 +430,34 @@ def test_two_refreshes_at_once_both_get_through(published: Published) -> None:
     assert done == [True] * 8
     assert content(published.path, "select count(*) from marts.example") == [(1,)]
     assert [file.name for file in published.path.parent.iterdir()] == ["copilot.duckdb"]
+
+
+# ------------------------------------------------------------------------------------------ what a model may reach
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 as n from read_csv('/etc/passwd', header = false, delim = ':')",
+        "select 1 as n from read_text('/etc/hostname')",
+        "select 1 as n from '{outside}/secret.parquet'",
+        "select 1 as n from glob('/etc/*')",
+        "select 1 as n from read_json('http://127.0.0.1:9/x.json')",
+        "select 1 as n; copy (select 1) to '{outside}/copied.csv'",
+        "select 1 as n; attach '{outside}/other.duckdb' as other",
+        "select 1 as n; export database '{outside}/export'",
+        "select 1 as n; install httpfs",
+        "select 1 as n; load httpfs",
+        "select 1 as n; set enable_external_access = true",
+    ],
+)
+def test_a_model_reaches_no_file_and_no_address(published: Published, tmp_path: Path, sql: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    duckdb.sql("select 'x' as secret").write_parquet(str(outside / "secret.parquet"))
+
+    with pytest.raises(ConfigError, match="Model marts.example does not run"):
+        published.refresh(project(model(sql.format(outside=outside), ("n", "integer"))), now=NOW)
+
+    assert [path.name for path in outside.iterdir()] == ["secret.parquet"]
+    assert not published.path.exists()

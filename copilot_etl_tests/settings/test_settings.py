@@ -34,6 +34,18 @@ def test_an_enterprise_and_an_organization_of_one_name_are_two_scopes() -> None:
     assert chosen.start_day == dt.date(2025, 10, 10)
 
 
+def test_an_enterprise_of_managed_users_has_an_underline() -> None:
+    assert settings.read({"COPILOT_ENTERPRISES": "Acme_Emu"}).scopes == (Scope("enterprise", "acme_emu"),)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-2-5", "2026-02-31", "05.02.2026", "20260205", "yesterday", "' or 1=1", "", "\uff12026-02-05"]
+)
+def test_what_is_no_day_is_named(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--from: .* is not a day \(YYYY-MM-DD\)\.$"):
+        settings.parse_day(text, name="--from")
+
+
 def test_no_token_is_needed_behind_a_gateway_that_signs_in() -> None:
     assert settings.read({"GITHUB_AUTH": "none", "COPILOT_ORGS": "acme"}).ready().token is None
 
@@ -150,7 +162,12 @@ def test_the_token_is_not_shown() -> None:
         ("GITHUB_AUTH", "maybe", "GITHUB_AUTH: 'maybe' is not one of token, app, none."),
         ("COPILOT_ORGS", "acme/../x", "COPILOT_ORGS: 'acme/../x' is not a name"),
         ("COPILOT_ORGS", "a'; drop table x", "is not a name"),
-        ("COPILOT_ORGS", "x" * 41, "is not a name"),
+        ("COPILOT_ORGS", "acme,..", "COPILOT_ORGS: '..' is not a name"),
+        ("COPILOT_ORGS", "acme%2e", "COPILOT_ORGS: 'acme%2e' is not a name"),
+        ("COPILOT_ORGS", "ac\nme", r"COPILOT_ORGS: 'ac\nme' is not a name"),
+        ("COPILOT_ORGS", "-acme", "COPILOT_ORGS: '-acme' is not a name"),
+        ("COPILOT_ORGS", "acme_emu", "COPILOT_ORGS: 'acme_emu' is not a name"),
+        ("COPILOT_ORGS", "x" * 40, "is not a name"),
         ("COPILOT_ENTERPRISES", "a.b", "is not a name"),
         ("COPILOT_DOWNLOAD_HOSTS", "https://a.example/", "is not a host name"),
         ("COPILOT_START_DAY", "2026-2-5", "COPILOT_START_DAY: '2026-2-5' is not a day (YYYY-MM-DD)."),

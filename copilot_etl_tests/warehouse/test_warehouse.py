@@ -173,6 +173,31 @@ def test_a_foreign_file_is_refused_and_left_alone(tmp_path: Path, content: bytes
     assert path.read_bytes() == content
 
 
+def test_a_folder_in_its_place_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    path.mkdir()
+
+    with pytest.raises(ConfigError, match=r"Cannot open .* as a DuckDB file"):
+        Warehouse(path).note([look("not_ready")])
+
+    assert list(path.iterdir()) == []
+
+
+def test_a_file_whose_first_page_is_damaged_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.execute("create table t as select 1")
+    content = bytearray(path.read_bytes())
+    assert content[8:12] == b"DUCK"
+    content[12] ^= 1  # the version of the format
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"Cannot open .* as a DuckDB file"):
+        Warehouse(path).note([look("not_ready")])
+
+    assert path.read_bytes() == content
+
+
 def test_four_writers_at_once_all_get_through(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     code = f"""

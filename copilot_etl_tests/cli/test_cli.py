@@ -273,7 +273,7 @@ def test_check_names_the_app_its_installation_and_its_permission(shell: Callable
     result = made.run("check")
 
     assert result.returncode == 3
-    assert f"{made.github.api_url}, GitHub App Iv23liSandboxApp0001\n" in result.stdout
+    assert f"sign-in        GitHub App Iv23liSandboxApp0001, at {made.github.api_url}\n" in result.stdout
     assert (
         "octo-org       App copilot-etl-sandbox, installation 7000, organization_copilot_metrics: read" in result.stdout
     )

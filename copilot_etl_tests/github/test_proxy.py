@@ -143,6 +143,7 @@ def test_an_app_loads_a_day_of_ghe_com_through_a_proxy(
     targets = {head.split()[1] for head in proxy.heard}
     assert targets == {f"{API}:443", f"{FILES}:443"}
     assert not any("\nauthorization:" in head.lower() for head in proxy.heard), "the proxy is shown no token"
+    assert not any("sig=" in head for head in proxy.heard), "and no signature"
     assert made.github.violations() == []
 
 

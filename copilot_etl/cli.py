@@ -552,7 +552,7 @@ def check() -> None:
     free = shutil.disk_usage(store.root).free
     click.echo(f"data folder    {store.root} can be written, {_bytes(free)} free")
     click.echo(f"dagster home   {chosen.dagster_home} can be written")
-    click.echo(f"sign-in        {'token' if chosen.token else 'none: a gateway signs in'}, at {chosen.api_url}")
+    click.echo(f"sign-in        {chosen.credentials().kind}, at {chosen.api_url}")
     now = dt.datetime.now(dt.UTC)
     findings: list[preflight.Finding] = []
     with _github(chosen) as github:
@@ -560,6 +560,8 @@ def check() -> None:
             found = preflight.look(github, chosen.reports, scope, start=chosen.start_day, now=now)
             findings.append(found)
             click.echo(f"{scope.key:<14} {found.text}", err=bool(found.exit_code))
+            if about := github.credentials.about(scope):
+                click.echo(f"{scope.key:<14} {about}")
             if found.whole_run:
                 sys.exit(found.exit_code)
         offset = github.clock_offset
@@ -581,7 +583,7 @@ def _github(chosen: Settings) -> GitHub:
 
     return GitHub(
         api_url=chosen.api_url,
-        token=chosen.token,
+        credentials=chosen.credentials(),
         download_hosts=chosen.download_hosts,
         allow_loopback_http=chosen.allow_loopback_http,
     )

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,11 +164,11 @@ class Downloads:
 
     @contextmanager
     def _answer(self, url: httpx.URL, link: str, where: str) -> Iterator[httpx.Response]:
-        # The signature covers the query as it was sent, so the request line is the link's own bytes.
-        target = re.sub(r"#.*", "", re.sub(r"^[a-zA-Z]+://[^/?#]*", "", link)) or "/"
         self._hosts.hold_public(url, where)
+        request = self._client.build_request("GET", url)
+        request.url = _Link(link)
         try:
-            with self._client.stream("GET", url, extensions={"target": target.encode("ascii")}) as response:
+            with closing(self._client.send(request, stream=True)) as response:
                 self._check_head(response, url.host, where)
                 yield response
         except (httpx.TransportError, httpx.StreamError) as error:
@@ -238,6 +238,23 @@ class Downloads:
         return Quarantined(
             f"{where}: a file is larger than {self._limits.file_bytes / 2**30:.0f} GiB. Not loaded; please report this."
         )
+
+
+class _Link(httpx.URL):
+    """A link whose request line is its own bytes: the signature covers the query as it was sent.
+
+    httpx has an extension `target` for this. It is sent in a proxy's CONNECT too, where the host belongs: the proxy
+    would read the signature in the clear, and know no way.
+    """
+
+    def __init__(self, link: str) -> None:
+        super().__init__(link)
+        target = re.sub(r"#.*", "", re.sub(r"^[a-zA-Z]+://[^/?#]*", "", link)) or "/"
+        self._target = target.encode("ascii")
+
+    @property
+    def raw_path(self) -> bytes:
+        return self._target
 
 
 class _Pace:

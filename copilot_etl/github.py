@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import httpx
 import tenacity
 
 from copilot_etl import __version__, connection
+from copilot_etl.credentials import Credentials, Token
 from copilot_etl.download import Downloads, Expired, Head, Limits, Part
 from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
 from copilot_etl.hosts import Hosts
@@ -62,14 +64,15 @@ class _Tries:
     made: int = 0
     limited: int = 0
     without_links: int = 0
+    renewed: bool = False
 
 
 class GitHub:
-    """Two clients: one with the token for the API, one without anything for the signed links.
+    """Two clients: one that signs in for the API, one without anything for the signed links.
 
-    `token` is None when a gateway at `api_url` signs in. Both honour the usual proxy and CA variables.
-    `sleep` takes the waits, in seconds. `clock_offset` is how many seconds GitHub's clock was ahead of ours in its last
-    answer; None before any.
+    `credentials` sign the requests; a `token` alone will do, and neither when a gateway at `api_url` signs in. Both
+    clients honour the usual proxy and CA variables. `sleep` takes the waits, in seconds. `clock_offset` is how many
+    seconds GitHub's clock was ahead of ours in its last answer; None before any.
     """
 
     clock_offset: float | None = None
@@ -78,7 +81,8 @@ class GitHub:
         self,
         *,
         api_url: str,
-        token: str | None,
+        token: str | None = None,
+        credentials: Credentials | None = None,
         download_hosts: Sequence[str] = (),
         allow_loopback_http: bool = False,
         limits: Limits | None = None,
@@ -87,6 +91,7 @@ class GitHub:
         self._limits = limits or Limits()
         self._sleep = sleep
         self._url = httpx.URL(api_url)
+        self.credentials = credentials or Token(token)
         headers = {
             "Accept": "application/vnd.github+json",
             # What is not compressed cannot grow beyond its cap in one piece.
@@ -94,8 +99,6 @@ class GitHub:
             "X-GitHub-Api-Version": API_VERSION,
             "User-Agent": USER_AGENT,
         }
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
         trusted = httpx.create_ssl_context()
         self._client = httpx.Client(
             headers=headers, verify=trusted, timeout=self._limits.timeouts, follow_redirects=False
@@ -183,30 +186,56 @@ class GitHub:
 
     def _ask(self, url: httpx.URL, scope: Scope, day: dt.date, tries: _Tries) -> tuple[str, ...]:
         where = f"{scope.key} {day}"
-        for _ in range(self._limits.redirects + 1):
-            response, body = self._get(url, where)
-            if not (300 <= response.status_code < 400 and "location" in response.headers):
-                break
-            url = self._redirected(url, response, where)
-        else:
-            raise Unexpected(f"{where}: GitHub redirects in a circle. Check GITHUB_API_URL.")
+        as_app = partial(self._ask_as_app, scope=scope, where=where, tries=tries)
+        signed = self.credentials.authorization(scope, as_app)
+        response, body = self._follow("GET", url, where, signed)
+        if response.status_code == 401 and not tries.renewed and self.credentials.refused(scope, signed):
+            # A token can end before its time; a new one that is refused too will not be mended by a third.
+            tries.renewed = True
+            tries.made += 1
+            response, body = self._follow("GET", url, where, self.credentials.authorization(scope, as_app))
         if "sunset" in response.headers or "deprecation" in response.headers:
             self._tell_once(f"GitHub announces the end of API version {API_VERSION}; update copilot_etl.")
         if response.status_code == 200:
             if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise Unexpected(f"{where}: {url.host} compresses although it was asked not to. Is a proxy in between?")
+                raise Unexpected(
+                    f"{where}: {response.url.host} compresses although it was asked not to. Is a proxy in between?"
+                )
             answer = _parse(body, day, where)
             if unknown := answer.keys() - {"download_links", "report_day"}:
                 self._tell_once(f"GitHub's answers have keys that this version does not know: {_names(unknown)}.")
             return tuple(answer["download_links"])
-        raise _error(response, body, self._url.host, scope, where, tries)
+        if response.status_code == 401:
+            raise self.credentials.refusal(scope, self._url.host)
+        raise _error(response, body, scope, where, tries)
 
-    def _get(self, url: httpx.URL, where: str) -> tuple[httpx.Response, bytes]:
+    def _ask_as_app(
+        self, method: str, path: str, signed: str, *, scope: Scope, where: str, tries: _Tries
+    ) -> tuple[httpx.Response, bytes]:
+        """The answer to a request that gets a token; a limit or a server in trouble is raised as Unavailable."""
+        tries.made += 1
+        url = self._url.copy_with(path=self._url.path.rstrip("/") + path)
+        response, body = self._follow(method, url, where, signed)
+        error = _error(response, body, scope, where, tries)
+        if isinstance(error, Unavailable):
+            raise error
+        return response, body
+
+    def _follow(self, method: str, url: httpx.URL, where: str, signed: str | None) -> tuple[httpx.Response, bytes]:
+        """One answer, behind redirects on the same host."""
+        for _ in range(self._limits.redirects + 1):
+            response, body = self._request(method, url, where, signed)
+            if not (300 <= response.status_code < 400 and "location" in response.headers):
+                return response, body
+            url = self._redirected(url, response, where)
+        raise Unexpected(f"{where}: GitHub redirects in a circle. Check GITHUB_API_URL.")
+
+    def _request(self, method: str, url: httpx.URL, where: str, signed: str | None) -> tuple[httpx.Response, bytes]:
         """One answer, with its size and its total time bounded; every fault of the line is Unavailable."""
         deadline = time.monotonic() + self._limits.api_seconds
         body = b""
         try:
-            with self._client.stream("GET", url) as response:
+            with self._client.stream(method, url, headers={"Authorization": signed} if signed else None) as response:
                 self.clock_offset = (answered_at(response.headers) - dt.datetime.now(dt.UTC)).total_seconds()
                 for block in response.iter_raw():
                     body += block
@@ -275,9 +304,7 @@ def _names(keys: Iterable[str]) -> str:
     return re.sub(r"[^\w.,-]", "?", ",".join(sorted(keys)))[:40]
 
 
-def _error(
-    response: httpx.Response, body: bytes, host: str, scope: Scope, where: str, tries: _Tries
-) -> CopilotEtlError:
+def _error(response: httpx.Response, body: bytes, scope: Scope, where: str, tries: _Tries) -> CopilotEtlError:
     """What an answer that is not 200 means (contract: rate limits share 403 with refusals that never heal)."""
     status = response.status_code
     text = body.decode(errors="replace").lower()
@@ -286,10 +313,6 @@ def _error(
         return NotReady(f"{where}: no report (yet).")
     if status == 429 or (status == 403 and _is_limit(response, text)):
         return _limited(response, where, tries)
-    if status == 401:
-        return Refused(
-            f"{host} refused the token (401). Check GITHUB_TOKEN: expired, revoked or for another host.", whole_run=True
-        )
     if status == 403:
         return _forbidden(response, text, name)
     if status == 404:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from copilot_etl.credentials import TOKEN, App, Credentials, Token
 from copilot_etl.errors import ConfigError
 from copilot_etl.reports import REPORTS, USERS_1_DAY, Report, Scope, ScopeKind
 
-# RFC 6750's token characters: whatever is outside them would show the token in an error of the HTTP library.
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+_APP_ID = re.compile(r"\d{1,12}|Iv[A-Za-z0-9.]{8,40}")
 _ORG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38})")
 _ENTERPRISE = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98})")
 _HOST_PATTERN = re.compile(r"[a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?")
@@ -23,11 +23,14 @@ _HOST_PATTERN = re.compile(r"[a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says, checked. `token` is None behind a gateway that signs in for us."""
+    """What the environment says, checked. `auth` is `token`, `app`, or `none` behind a gateway that signs in."""
 
     api_url: str
     auth: str
     token: str | None = field(repr=False)
+    app_id: str | None
+    app_key: str | None = field(repr=False)
+    app_key_file: Path | None
     scopes: tuple[Scope, ...]
     reports: tuple[Report, ...]
     download_hosts: tuple[str, ...]
@@ -45,9 +48,22 @@ class Settings:
         """
         if not self.scopes:
             raise ConfigError("COPILOT_ORGS is not set. Name at least one organization, for example COPILOT_ORGS=acme.")
-        if self.token is None and self.auth != "none" and not offline:
-            raise ConfigError("GITHUB_TOKEN is not set. Set it, or GITHUB_AUTH=none behind a gateway that signs in.")
+        if not offline:
+            self.credentials()
         return self
+
+    def credentials(self) -> Credentials:
+        """Who requests sign in as; raises ConfigError when that is not said, or the App's key cannot be used."""
+        if self.auth == "app":
+            if not self.app_id:
+                raise ConfigError("GITHUB_APP_ID is not set. Set the App's client id or App id (see its settings).")
+            return App(self.app_id, self.app_key or _key_of(self.app_key_file))
+        if self.token is None and self.auth != "none":
+            raise ConfigError(
+                "GITHUB_TOKEN is not set. Set it, or GITHUB_APP_ID for a GitHub App, "
+                "or GITHUB_AUTH=none behind a gateway that signs in."
+            )
+        return Token(self.token)
 
 
 def read(environ: Mapping[str, str] | None = None) -> Settings:
@@ -57,7 +73,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = {name: value.strip() for name, value in (os.environ if environ is None else environ).items()}
     data_dir = Path(env.get("COPILOT_DATA_DIR") or "data").absolute()
-    auth = _one_of(env, "GITHUB_AUTH", ("token", "none"))
+    auth = _auth(env)
     loopback = _one_of(env, "COPILOT_ALLOW_LOOPBACK_HTTP", ("0", "1")) == "1"
     scopes = (
         *_scopes(env, "COPILOT_ORGS", "org", _ORG),
@@ -66,7 +82,10 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(
         api_url=_api_url(env, plain=auth == "none", loopback=loopback),
         auth=auth,
-        token=None if auth == "none" else _token(env),
+        token=_token(env) if auth == "token" else None,
+        app_id=_app_id(env),
+        app_key=env.get("GITHUB_APP_PRIVATE_KEY") or None,
+        app_key_file=_key_file(env),
         scopes=scopes,
         reports=_reports(env),
         download_hosts=_hosts(env),
@@ -89,9 +108,60 @@ def parse_day(text: str, *, name: str = "day") -> dt.date:
     raise ConfigError(f"{name}: {text[:40]!r} is not a day (YYYY-MM-DD).")
 
 
+def _auth(env: Mapping[str, str]) -> str:
+    auth = _one_of(env, "GITHUB_AUTH", ("token", "app", "none"))
+    if env.get("GITHUB_AUTH") or not env.get("GITHUB_APP_ID"):
+        return auth
+    if env.get("GITHUB_TOKEN"):
+        # Some places set a token of their own accord: which one is meant is not ours to guess.
+        raise ConfigError("GITHUB_TOKEN and GITHUB_APP_ID are both set. Say which with GITHUB_AUTH=token or =app.")
+    return "app"
+
+
+def _app_id(env: Mapping[str, str]) -> str | None:
+    app_id = env.get("GITHUB_APP_ID") or None
+    if app_id and not _APP_ID.fullmatch(app_id):
+        raise ConfigError("GITHUB_APP_ID is not an App id such as 123456, or a client id such as Iv1.0123456789abcdef.")
+    return app_id
+
+
+def _key_file(env: Mapping[str, str]) -> Path | None:
+    name = env.get("GITHUB_APP_PRIVATE_KEY_FILE")
+    if not name:
+        return None
+    if env.get("GITHUB_APP_PRIVATE_KEY"):
+        raise ConfigError("GITHUB_APP_PRIVATE_KEY and GITHUB_APP_PRIVATE_KEY_FILE are both set. Unset one.")
+    if "-----" in name:
+        raise ConfigError("GITHUB_APP_PRIVATE_KEY_FILE holds a key. Name its file, or use GITHUB_APP_PRIVATE_KEY.")
+    if not Path(name).is_absolute():
+        raise ConfigError("GITHUB_APP_PRIVATE_KEY_FILE is not an absolute path.")
+    return Path(name)
+
+
+def _key_of(path: Path | None) -> str:
+    if path is None:
+        raise ConfigError(
+            "GITHUB_APP_PRIVATE_KEY is not set. Set the text of the App's .pem file, "
+            "or name the file in GITHUB_APP_PRIVATE_KEY_FILE."
+        )
+    try:
+        with path.open(encoding="ascii", errors="replace") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(2**16)
+    except OSError as error:
+        raise ConfigError(f"GITHUB_APP_PRIVATE_KEY_FILE: cannot read {path}: {error.strerror}.") from None
+    if mode & 0o007:
+        # Refused as ssh does: the key opens all organizations of the App, and a warning is read by nobody. A group may
+        # read it, since that is how containers are given secrets.
+        raise ConfigError(
+            f"GITHUB_APP_PRIVATE_KEY_FILE: everybody here can read {path}. Take that away: chmod o= {path}"
+        )
+    return text
+
+
 def _token(env: Mapping[str, str]) -> str | None:
     token = env.get("GITHUB_TOKEN") or None
-    if token and not _TOKEN.fullmatch(token):
+    if token and not TOKEN.fullmatch(token):
         raise ConfigError(
             "GITHUB_TOKEN contains a character that cannot be in a token. Set it alone, without quotes or 'Bearer'."
         )

@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "connection": {"errors", "hosts"},
     "waits": {"errors"},
     "download": {"errors", "hosts", "connection", "waits"},
-    "github": {"reports", "errors", "hosts", "connection", "waits", "download"},
+    "credentials": {"reports", "errors", "waits"},
+    "github": {"reports", "errors", "hosts", "connection", "waits", "download", "credentials"},
     "landing": {"errors", "durable", "github"},
     "models": {"reports", "errors"},
     "records": {"reports", "errors", "durable", "gate"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "audit": {"reports", "errors", "landing", "records", "ledger", "pipeline", "warehouse"},
     "report": {"errors", "durable", "report"},
     "notebook": set(),
-    "settings": {"reports", "errors"},
+    "settings": {"reports", "errors", "credentials"},
 }
 
 

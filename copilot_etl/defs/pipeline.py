@@ -167,7 +167,7 @@ def _run(
 def _github(chosen: settings.Settings) -> GitHub:
     return GitHub(
         api_url=chosen.api_url,
-        token=chosen.token,
+        credentials=chosen.credentials(),
         download_hosts=chosen.download_hosts,
         allow_loopback_http=chosen.allow_loopback_http,
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Side = Literal["api", "blob"]
+Side = Literal["api", "blob", "app"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, quote
 
 from copilot_etl.sandbox.faults import CONTENT, Fault, Plan
 from copilot_etl.sandbox.world import FIRST_DAY, ORGANIZATIONS, Organization, Record, World, lateness
+
+if TYPE_CHECKING:
+    from copilot_etl.sandbox.app import App
 
 _ENDPOINT = re.compile(r"/(orgs|enterprises)/([^/]+)/copilot/metrics/reports/users-1-day")
 _BLOB = re.compile(r"/users-1-day-report/blue/v0/([^/]+)/(\d{4}-\d{2}-\d{2})/(\w+)/part-(\d{5})\.json")
@@ -57,7 +60,8 @@ class Sandbox:
 
     `today` is its calendar day (UTC): later days are not there, yesterday may be late, and a day is restated until
     it is three days old. `link_ttl` is how many seconds a signed link lives, `skew` how many its clock is ahead.
-    `tls` is a certificate and its key: all of it is https then.
+    `tls` is a certificate and its key: all of it is https then. `app` is a GitHub App that may sign in, besides
+    whoever has the token.
     """
 
     def __init__(
@@ -74,10 +78,12 @@ class Sandbox:
         restatements: bool = True,
         skew: float = 0.0,
         tls: tuple[Path, Path] | None = None,
+        app: App | None = None,
     ) -> None:
         self.world = World(seed, organizations)
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.token = "ghp_" + hashlib.sha256(f"token {seed}".encode()).hexdigest()[:36]
+        self.app = app
         self.journal: list[Request] = []
         self.link_ttl = link_ttl
         self.max_in_flight: Counter[str] = Counter()
@@ -137,10 +143,17 @@ class Sandbox:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._servers[number].server_address[1]}"
 
     def env(self) -> dict[str, str]:
-        """The environment variables that point copilot_etl here."""
+        """The environment variables that point copilot_etl here, whatever else is set."""
+        signs_in = {"GITHUB_AUTH": "token", "GITHUB_TOKEN": self.token}
+        if self.app:
+            signs_in = {
+                "GITHUB_AUTH": "app",
+                "GITHUB_APP_ID": self.app.client_id,
+                "GITHUB_APP_PRIVATE_KEY": self.app.private_key.replace("\n", "\\n"),
+            }
         return {
             "GITHUB_API_URL": self.api_url,
-            "GITHUB_TOKEN": self.token,
+            **signs_in,
             "COPILOT_ORGS": ",".join(self.world.organizations),
             "COPILOT_ALLOW_LOOPBACK_HTTP": "1",
         }
@@ -253,15 +266,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         sandbox = self.server.sandbox
+        side = type(self).side
+        self.asked = side
         self.violations, self.scope, self.day, self.part = [], "", "", None
         with sandbox._lock:
-            sandbox._in_flight[self.side] += 1
-            sandbox.max_in_flight[self.side] = max(sandbox.max_in_flight[self.side], sandbox._in_flight[self.side])
+            sandbox._in_flight[side] += 1
+            sandbox.max_in_flight[side] = max(sandbox.max_in_flight[side], sandbox._in_flight[side])
         try:
             self.answer(sandbox)
         finally:
             with sandbox._lock:
-                sandbox._in_flight[self.side] -= 1
+                sandbox._in_flight[side] -= 1
 
     def answer(self, sandbox: Sandbox) -> None:
         raise NotImplementedError
@@ -276,7 +291,7 @@ class _Handler(BaseHTTPRequestHandler):
     def note(self, status: int) -> None:
         self.server.sandbox.journal.append(
             Request(
-                self.side,
+                self.asked,
                 self.command,
                 self.pathname,
                 self.scope,
@@ -355,9 +370,9 @@ class _Api(_Handler):
         query = parse_qs(self.path.partition("?")[2])
         self.scope = found[2].lower() if found else ""
         self.day = query.get("day", [""])[0]
-        if self.refuse_strictly(sandbox):
+        if self.serve_app(sandbox) or self.refuse_strictly(sandbox):
             return
-        if not found or (found[1] == "orgs") is (self.scope.startswith("enterprise.")):
+        if not found or self.command != "GET":
             return self.refuse(404, "Not Found")
         if set(query) != {"day"} or not _is_day(self.day):
             return self.refuse(422, 'Invalid request.\n\n"day" wasn\'t supplied or is malformed.')
@@ -373,6 +388,26 @@ class _Api(_Handler):
             return self.send(204, headers=self.limits())
         self.envelope({"download_links": sandbox._links(scope, self.day, parts), "report_day": self.day})
 
+    do_POST = _Handler.do_GET
+
+    def serve_app(self, sandbox: Sandbox) -> bool:
+        """Answers what only a GitHub App may ask, with its JWT; False for all else."""
+        if not sandbox.app:
+            return False
+        signed = self.headers.get("Authorization", "")
+        answered = sandbox.app.answer(self.command, self.pathname, signed, time.time() + sandbox._skew)
+        if not answered:
+            return False
+        (status, body), violations = answered
+        self.asked = "app"
+        self.scope = self.pathname.split("/")[2] if self.pathname.count("/") == 3 else ""
+        self.violations += violations
+        if not self.headers.get("User-Agent"):
+            self.violations.append("no_user_agent")
+        if not any(self.play(fault, sandbox, None) for fault in sandbox._plan.due("app", self.scope, "")):
+            self.envelope(body, status)
+        return True
+
     def refuse_strictly(self, sandbox: Sandbox) -> bool:
         if not self.headers.get("User-Agent"):
             self.violations.append("no_user_agent")
@@ -381,10 +416,22 @@ class _Api(_Handler):
             self.violations.append("unsupported_api_version")
             self.refuse(400, "API version is not supported")
         elif self.headers.get("Authorization") != f"Bearer {sandbox.token}":
-            self.refuse(401, "Bad credentials")
+            return self.refuse_app(sandbox)
         else:
             return False
         return True
+
+    def refuse_app(self, sandbox: Sandbox) -> bool:
+        """Refuses who is neither the token's owner nor the App where it is installed; False for the latter."""
+        if not sandbox.app:
+            self.refuse(401, "Bad credentials")
+            return True
+        place = "enterprise." if self.pathname.startswith("/enterprises/") else ""
+        refusal, violations = sandbox.app.judge(self.headers.get("Authorization", ""), f"{place}{self.scope}")
+        self.violations += violations
+        if refusal:
+            self.refuse(refusal[0], refusal[1]["message"])
+        return refusal is not None
 
     def play(self, fault: Fault, sandbox: Sandbox, parts: Sequence[bytes | Path] | None) -> bool:
         """Plays one fault; False when it only changes nothing of the answer."""

@@ -15,12 +15,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from copilot_etl import settings
 from copilot_etl.sandbox import Fault, Sandbox
+from copilot_etl.sandbox.app import App
 from copilot_etl_tests.conftest import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -63,8 +65,8 @@ class Shell:
 
 @pytest.fixture
 def shell(sandbox: Callable[..., Sandbox], tmp_path: Path) -> Callable[..., Shell]:
-    def make(*faults: Fault) -> Shell:
-        return Shell(sandbox(*faults, today=TODAY), tmp_path / "data with spaces")
+    def make(*faults: Fault, **options: Any) -> Shell:
+        return Shell(sandbox(*faults, today=TODAY, **options), tmp_path / "data with spaces")
 
     return make
 
@@ -290,6 +292,33 @@ def test_check_names_a_host_that_is_not_allowed(shell: Callable[..., Shell]) -> 
     assert result.returncode == 2
     assert "COPILOT_DOWNLOAD_HOSTS" in result.stderr
     assert "SECRET" not in result.stdout + result.stderr
+
+
+def test_check_names_the_app_its_installation_and_its_permission(shell: Callable[..., Shell]) -> None:
+    made = shell(app=App.installed("octo-org"))
+
+    result = made.run("check")
+
+    assert result.returncode == 3
+    assert f"sign-in        GitHub App Iv23liSandboxApp0001, at {made.github.api_url}\n" in result.stdout
+    assert (
+        "octo-org       App copilot-etl-sandbox, installation 7000, organization_copilot_metrics: read" in result.stdout
+    )
+    assert "App copilot-etl-sandbox is not installed in octo-labs (404)." in result.stderr
+
+
+def test_an_app_loads_and_leaves_neither_key_nor_token_anywhere(shell: Callable[..., Shell]) -> None:
+    made = shell(app=App.installed("octo-org", "octo-labs"))
+
+    result = load_range(made)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert made.github.violations() == []
+    secrets = [*made.github.app._tokens, *made.github.app.private_key.splitlines()[1:-1], "eyJhbGci", "Bearer "]
+    files = [path for path in made.data.rglob("*") if path.is_file()]
+    assert made.github.app.made == {"octo-org": 1, "octo-labs": 1} and {".db", ".duckdb"} <= {f.suffix for f in files}
+    for content in (result.stdout.encode(), *(path.read_bytes() for path in files)):
+        assert not any(secret.encode() in content for secret in secrets)
 
 
 def test_the_demo_works_twice_and_tells_what_to_do_next(tmp_path: Path) -> None:

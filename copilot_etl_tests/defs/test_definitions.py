@@ -167,7 +167,8 @@ def test_without_settings_the_schedule_says_what_is_missing(
     line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert asked(line(), monkeypatch, "2026-11-24T04:15", GITHUB_TOKEN="") == (
-        "GITHUB_TOKEN is not set. Set it, or GITHUB_AUTH=none behind a gateway that signs in."
+        "GITHUB_TOKEN is not set. Set it, or GITHUB_APP_ID for a GitHub App, "
+        "or GITHUB_AUTH=none behind a gateway that signs in."
     )
 
 

@@ -131,7 +131,7 @@ class Repositories:
                 owner=login,
                 name=_NAMES[number],
                 visibility=random.choices(("PRIVATE", "INTERNAL", "PUBLIC"), (60, 30, 10))[0],
-                busy=random.lognormvariate(0.0, 0.7) * organization.people / 40,
+                busy=random.lognormvariate(0.0, 0.7) * max(1.0, organization.people / 40),
             )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -93,7 +94,9 @@ class Totals:
     def __init__(self, world: World, repositories: Repositories) -> None:
         self._world = world
         self._repositories = repositories
-        self._seen = functools.lru_cache(maxsize=400)(self._who)
+        self._seen = functools.lru_cache(maxsize=2_000)(self._who)
+        # Requests for days of one month come at once: the first makes what they share, the others find it.
+        self._lock = threading.RLock()
 
     def record(self, scope: str, day: dt.date, *, since: dt.date, final: Final) -> Record:
         """The record of a day. Nothing `since` before that day is counted: the reports begin there."""
@@ -101,7 +104,8 @@ class Totals:
         pulls = self._repositories.everything(scope, day, final=final(day))
 
         def seen(days: Iterable[dt.date]) -> list[Seen]:
-            return [self._seen(scope, each, final(each)) for each in days if each >= since]
+            with self._lock:
+                return [self._seen(scope, each, final(each)) for each in days if each >= since]
 
         periods = {"daily": seen([day]), "weekly": seen(week_to_date(day)), "monthly": seen(month_to_date(day))}
         month = seen(trailing(day)) if day >= ENGAGEMENT else []
@@ -129,6 +133,11 @@ class Totals:
         return record
 
     def _who(self, scope: str, day: dt.date, final: bool) -> Seen:
+        organizations = self._world.owns(scope)
+        if organizations != (scope,):
+            # Somebody in two organizations has the same day in both, so who was seen in any was seen in all of it.
+            days = [self._seen(login, day, final) for login in organizations]
+            return {name: _distinct(days, name) for name in (*_SIGNALS, *_PHASES)}
         records = self._world.day(scope, day, final=final)
         seen = {
             name: frozenset(record["user_id"] for record in records if says(record)) for name, says in _SIGNALS.items()
@@ -181,8 +190,8 @@ def _surfaces(day: dt.date, periods: Mapping[str, Sequence[Seen]]) -> Record:
     """People by what they used outside the editor."""
     counts: Record = {}
     if day >= made_up.CLI_IN_TOTALS:
-        # Null as long as nobody of the month has used it: nothing is known then, rather than nought.
-        known = _people(periods["monthly"], "copilot_cloud_agent_users") > 0
+        # Null as long as nobody of the week or month has used it: nothing is known then, rather than nought.
+        known = any(_people(days, "copilot_cloud_agent_users") for days in periods.values())
         for period, days in periods.items():
             people = _people(days, "copilot_cloud_agent_users")
             counts[f"{period}_active_copilot_cloud_agent_users"] = people if known else None

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, quote
 
 from copilot_etl.sandbox.faults import CONTENT, Fault, Plan
-from copilot_etl.sandbox.reports import LATEST, REPORTS, USERS, USERS_28, Report, Reports, asked_for, place_of
+from copilot_etl.sandbox.reports import LATEST, REPORTS, USERS, USERS_28, Reports, asked_for, place_of
 from copilot_etl.sandbox.seats import LONGEST_PAGE, PAGE, Seats
 from copilot_etl.sandbox.world import ORGANIZATIONS, Enterprise, Organization, Record, World, lateness
 
@@ -181,12 +181,12 @@ class Sandbox:
         if content is None or not content or isinstance(content[0], bytes | Path):
             parts = content  # type: ignore[assignment]
         else:
-            parts = self._split([_line(record) for record in content], REPORTS[report])  # type: ignore[arg-type]
+            parts = self._split([_line(record) for record in content], report)  # type: ignore[arg-type]
         self._published[scope, self._day(scope, day), report] = parts
 
     def truth(self, scope: str, day: dt.date | str, *, report: str = USERS) -> list[Record]:
         """The records that are served for a day now; empty when there is no report."""
-        parts = self._report(scope, self._day(scope, day), REPORTS[report])
+        parts = self._report(scope, self._day(scope, day), report)
         return [
             json.loads(line)
             for part in parts or ()
@@ -215,21 +215,22 @@ class Sandbox:
     def _final(self, day: dt.date) -> bool:
         return not self._restatements or (self.today - day).days >= 3
 
-    def _report(self, scope: str, day: str, report: Report) -> Sequence[bytes | Path] | None:
-        if (scope, day, report.name) in self._published:
-            return self._published[scope, day, report.name]
+    def _report(self, scope: str, day: str, report: str = USERS) -> Sequence[bytes | Path] | None:
+        if (scope, day, report) in self._published:
+            return self._published[scope, day, report]
         date = dt.date.fromisoformat(day)
-        since = report.since.get(place_of(scope))
+        known = REPORTS[report]
+        since = known.since.get(place_of(scope))
         if scope not in self.world.scopes or since is None or date < since:
             return None
-        if not self._ready(scope, date, report.name) and report.of_days:
+        if known.of_days and not self._ready(scope, date, report):
             return None
-        lines = [_line(record) for record in self.reports.records(report, scope, date, final=self._final)]
+        lines = [_line(record) for record in self.reports.records(known, scope, date, final=self._final)]
         # A day without a user is a report without a line; the others have none without anything to tell.
-        return self._split(lines, report) if lines or report.name == USERS else None
+        return self._split(lines, report) if lines or report == USERS else None
 
-    def _split(self, lines: Sequence[bytes], report: Report) -> list[bytes]:
-        parts = 1 if report.one_file else self._parts
+    def _split(self, lines: Sequence[bytes], report: str) -> list[bytes]:
+        parts = 1 if REPORTS[report].one_file else self._parts
         return [b"".join(lines[number::parts]) for number in range(parts)]
 
     def _sign(self, path: str, expires: str) -> str:
@@ -417,7 +418,7 @@ class _Api(_Handler):
             return self.refuse(422, 'Invalid request.\n\n"day" wasn\'t supplied or is malformed.')
         if not report.of_days:
             self.day = sandbox._day(scope, LATEST)
-        parts = sandbox._report(scope, self.day, report)
+        parts = sandbox._report(scope, self.day, report.name)
         faults = sandbox._plan.due("api", scope, self.day, report=report.name)
         for fault in faults:
             if self.play(fault, sandbox, parts):

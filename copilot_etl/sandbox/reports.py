@@ -79,7 +79,7 @@ class Reports:
         """The records of a day; of `users-28-day`, those of the 28 days that end with it."""
         since = report.since[place_of(scope)]
         if report.name == USERS:
-            yield from self.world.day(scope, day, final=final(day))
+            yield from self.world.records(scope, day, final=final(day))
         elif report.name == "user-teams-1-day":
             yield from self.teams.records(scope, day)
         elif report.name == "repos-1-day":
@@ -91,4 +91,4 @@ class Reports:
             window = {"report_start_day": days[0].isoformat(), "report_end_day": day.isoformat()}
             for each in days:
                 if each >= since:
-                    yield from ({**window, **row} for row in self.world.day(scope, each, final=final(each)))
+                    yield from ({**window, **row} for row in self.world.records(scope, each, final=final(each)))

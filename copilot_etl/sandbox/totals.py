@@ -8,7 +8,6 @@ appear on the day GitHub introduced them and are never back-filled.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -94,13 +93,13 @@ class Totals:
     def __init__(self, world: World, repositories: Repositories) -> None:
         self._world = world
         self._repositories = repositories
-        self._seen = functools.lru_cache(maxsize=2_000)(self._who)
+        self._kept: dict[tuple[str, dt.date, bool], Seen] = {}
         # Requests for days of one month come at once: the first makes what they share, the others find it.
         self._lock = threading.RLock()
 
     def record(self, scope: str, day: dt.date, *, since: dt.date, final: Final) -> Record:
         """The record of a day. Nothing `since` before that day is counted: the reports begin there."""
-        records = self._world.day(scope, day, final=final(day))
+        records = list(self._world.records(scope, day, final=final(day)))
         pulls = self._repositories.everything(scope, day, final=final(day))
 
         def seen(days: Iterable[dt.date]) -> list[Seen]:
@@ -132,19 +131,26 @@ class Totals:
             record["copilot_feature_engagement"] = _engagement(month)
         return record
 
-    def _who(self, scope: str, day: dt.date, final: bool) -> Seen:
+    def _seen(self, scope: str, day: dt.date, final: bool) -> Seen:
+        if (scope, day, final) not in self._kept:
+            self._kept[scope, day, final] = self._who(scope, day, final=final)
+        return self._kept[scope, day, final]
+
+    def _who(self, scope: str, day: dt.date, *, final: bool) -> Seen:
         organizations = self._world.owns(scope)
         if organizations != (scope,):
             # Somebody in two organizations has the same day in both, so who was seen in any was seen in all of it.
             days = [self._seen(login, day, final) for login in organizations]
             return {name: _distinct(days, name) for name in (*_SIGNALS, *_PHASES)}
-        records = self._world.day(scope, day, final=final)
-        seen = {
-            name: frozenset(record["user_id"] for record in records if says(record)) for name, says in _SIGNALS.items()
-        }
-        for number, name in enumerate(_PHASES):
-            seen[name] = frozenset(each["user_id"] for each in records if _phase_number(each) == number)
-        return seen
+        found: dict[str, set[int]] = {name: set() for name in (*_SIGNALS, *_PHASES)}
+        for record in self._world.records(scope, day, final=final):
+            for name, says in _SIGNALS.items():
+                if says(record):
+                    found[name].add(record["user_id"])
+            number = _phase_number(record)
+            if number is not None:
+                found[_PHASES[number]].add(record["user_id"])
+        return {name: frozenset(people) for name, people in found.items()}
 
 
 def summed(records: Sequence[Record], member: str, names: tuple[str, ...]) -> list[Record]:

@@ -147,7 +147,6 @@ class World:
         self.enterprise = enterprise
         self._people: dict[str, tuple[Person, ...]] = {}
         self._idle: dict[str, tuple[Person, ...]] = {}
-        self._recent = functools.lru_cache(maxsize=8)(self._records)
         numbers = iter(range(10**9))
         for organization in sorted(organizations, key=lambda each: -each.people):
             others = [person for people in self._people.values() for person in people]
@@ -186,13 +185,6 @@ class World:
     def idle(self, login: str) -> Sequence[Person]:
         """Those of an organization's seats that are never used."""
         return self._idle[login]
-
-    def day(self, scope: str, day: dt.date, *, final: bool = True) -> Sequence[Record]:
-        """What `records` gives, for readers who change nothing in it: the last days are kept."""
-        return self._recent(scope, day, final)
-
-    def _records(self, scope: str, day: dt.date, final: bool) -> Sequence[Record]:
-        return tuple(self.records(scope, day, final=final))
 
     def record(self, person: Person, day: dt.date) -> Record | None:
         """The final record of somebody's day, without whose report it is in; None if GitHub saw nothing."""

@@ -2,6 +2,6 @@
 
 from copilot_etl.sandbox.faults import Fault
 from copilot_etl.sandbox.server import Request, Sandbox
-from copilot_etl.sandbox.world import ORGANIZATIONS, Organization, World
+from copilot_etl.sandbox.world import ENTERPRISE, ORGANIZATIONS, Enterprise, Organization, World
 
-__all__ = ["ORGANIZATIONS", "Fault", "Organization", "Request", "Sandbox", "World"]
+__all__ = ["ENTERPRISE", "ORGANIZATIONS", "Enterprise", "Fault", "Organization", "Request", "Sandbox", "World"]

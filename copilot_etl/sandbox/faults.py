@@ -18,7 +18,7 @@ class Fault:
     """One planned fault. It plays on the first `times` requests that it fits (None: on all), after `skip` others.
 
     `kind` is one of `CONTENT`'s names, which change the file's bytes, or one that the server plays: see
-    `server.Play`. `args` are the kind's own.
+    `server.Play`. `args` are the kind's own. `report` may be `*` for all of them, or `seats`.
     """
 
     kind: str
@@ -29,10 +29,17 @@ class Fault:
     times: int | None = 1
     skip: int = 0
     args: Mapping[str, Any] = field(default_factory=dict)
+    report: str = "users-1-day"
 
-    def fits(self, side: Side, scope: str, day: str, part: int | None) -> bool:
+    def fits(self, side: Side, scope: str, day: str, part: int | None, *, report: str = "users-1-day") -> bool:
         wanted: Side = "blob" if self.kind in CONTENT else self.side
-        return wanted == side and self.scope in ("*", scope) and self.day in ("*", day) and self.part in (None, part)
+        return (
+            wanted == side
+            and self.report in ("*", report)
+            and self.scope in ("*", scope)
+            and self.day in ("*", day)
+            and self.part in (None, part)
+        )
 
 
 class Plan:
@@ -43,12 +50,14 @@ class Plan:
         self._met: Counter[int] = Counter()
         self._lock = threading.Lock()
 
-    def due(self, side: Side, scope: str, day: str, part: int | None = None) -> list[Fault]:
+    def due(
+        self, side: Side, scope: str, day: str, part: int | None = None, *, report: str = "users-1-day"
+    ) -> list[Fault]:
         """The faults that this request gets."""
         with self._lock:
             found = []
             for number, fault in enumerate(self.faults):
-                if fault.fits(side, scope, day, part):
+                if fault.fits(side, scope, day, part, report=report):
                     self._met[number] += 1
                     played = self._met[number] - fault.skip
                     if played > 0 and (fault.times is None or played <= fault.times):

@@ -28,13 +28,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, quote
 
 from copilot_etl.sandbox.faults import CONTENT, Fault, Plan
-from copilot_etl.sandbox.world import FIRST_DAY, ORGANIZATIONS, Organization, Record, World, lateness
+from copilot_etl.sandbox.reports import LATEST, REPORTS, USERS, USERS_28, Reports, asked_for, place_of
+from copilot_etl.sandbox.seats import LONGEST_PAGE, PAGE, Seats
+from copilot_etl.sandbox.world import ORGANIZATIONS, Enterprise, Organization, Record, World, lateness
 
 if TYPE_CHECKING:
     from copilot_etl.sandbox.app import App
 
-_ENDPOINT = re.compile(r"/(orgs|enterprises)/([^/]+)/copilot/metrics/reports/users-1-day")
-_BLOB = re.compile(r"/users-1-day-report/blue/v0/([^/]+)/(\d{4}-\d{2}-\d{2})/(\w+)/part-(\d{5})\.json")
+_ENDPOINT = re.compile(r"/(orgs|enterprises)/([^/]+)/copilot/(?:metrics/reports/([a-z0-9/-]+)|billing/(seats))")
+_BLOB = re.compile(r"/([a-z0-9-]+)-report/blue/v0/([^/]+)/(\d{4}-\d{2}-\d{2})/(\w+)/part-(\d{5})\.json")
 _API_VERSIONS = (None, "2022-11-28", "2026-03-10")
 _LIMIT = 5_000
 
@@ -53,6 +55,7 @@ class Request:
     headers: frozenset[str]
     violations: tuple[str, ...]
     at: float
+    report: str = ""
 
 
 class Sandbox:
@@ -61,7 +64,10 @@ class Sandbox:
     `today` is its calendar day (UTC): later days are not there, yesterday may be late, and a day is restated until
     it is three days old. `link_ttl` is how many seconds a signed link lives, `skew` how many its clock is ahead.
     `tls` is a certificate and its key: all of it is https then. `app` is a GitHub App that may sign in, besides
-    whoever has the token.
+    whoever has the token. `enterprise` owns the organizations, if there is one. `may_read_seats` is whether the token
+    may read the seats, too: what reads reports often may not.
+
+    A scope is an organization's login or an enterprise's `scope`; a report is named as in `reports.REPORTS`.
     """
 
     def __init__(
@@ -79,8 +85,13 @@ class Sandbox:
         skew: float = 0.0,
         tls: tuple[Path, Path] | None = None,
         app: App | None = None,
+        enterprise: Enterprise | None = None,
+        may_read_seats: bool = True,
     ) -> None:
-        self.world = World(seed, organizations)
+        self.world = World(seed, organizations, enterprise=enterprise)
+        self.reports = Reports(self.world)
+        self.seats = Seats(self.world, self.reports.teams)
+        self.may_read_seats = may_read_seats
         self.today = today or dt.datetime.now(dt.UTC).date()
         self.token = "ghp_" + hashlib.sha256(f"token {seed}".encode()).hexdigest()[:36]
         self.app = app
@@ -97,8 +108,8 @@ class Sandbox:
         self.signed: list[str] = []
         """Every link that was ever given out, to look for."""
         self._key = hashlib.sha256(f"key {seed}".encode()).digest()
-        self._published: dict[tuple[str, str], Sequence[bytes | Path] | None] = {}
-        self._contents: OrderedDict[tuple[str, str, str, int], bytes | Path] = OrderedDict()
+        self._published: dict[tuple[str, str, str], Sequence[bytes | Path] | None] = {}
+        self._contents: OrderedDict[tuple[str, str, str, str, int], bytes | Path] = OrderedDict()
         self._refused_links: set[str] = set()
         self._quiet_until = 0.0
         self._in_flight: Counter[str] = Counter()
@@ -156,6 +167,7 @@ class Sandbox:
             **signs_in,
             "COPILOT_ORGS": ",".join(self.world.organizations),
             "COPILOT_ALLOW_LOOPBACK_HTTP": "1",
+            **({"COPILOT_ENTERPRISES": self.world.enterprise.slug} if self.world.enterprise else {}),
         }
 
     # --------------------------------------------------------------------------------- what is served
@@ -169,19 +181,27 @@ class Sandbox:
         self._plan = Plan(faults)
 
     def publish(
-        self, scope: str, day: dt.date | str, content: Sequence[Record] | Sequence[bytes | Path] | None
+        self,
+        scope: str,
+        day: dt.date | str,
+        content: Sequence[Record] | Sequence[bytes | Path] | None,
+        *,
+        report: str = USERS,
     ) -> None:
-        """Serves this for a day from now on: records, or the parts as bytes or files; None answers 204."""
+        """Serves this for a day from now on: records, or the parts as bytes or files; None answers 204.
+
+        The other reports of the day stay as they are. The day of `users-28-day` is its last one, or `latest`.
+        """
         parts: Sequence[bytes | Path] | None
         if content is None or not content or isinstance(content[0], bytes | Path):
             parts = content  # type: ignore[assignment]
         else:
-            parts = self._split([_line(record) for record in content])  # type: ignore[arg-type]
-        self._published[scope, str(day)] = parts
+            parts = self._split([_line(record) for record in content], report)  # type: ignore[arg-type]
+        self._published[scope, self._day(scope, day), report] = parts
 
-    def truth(self, scope: str, day: dt.date | str) -> list[Record]:
+    def truth(self, scope: str, day: dt.date | str, *, report: str = USERS) -> list[Record]:
         """The records that are served for a day now; empty when there is no report."""
-        parts = self._report(scope, str(day))
+        parts = self._report(scope, self._day(scope, day), report)
         return [
             json.loads(line)
             for part in parts or ()
@@ -193,25 +213,55 @@ class Sandbox:
         """What a polite client must not do, and where it was done."""
         return [(what, request.path) for request in self.journal for what in request.violations]
 
-    def _report(self, scope: str, day: str) -> Sequence[bytes | Path] | None:
-        if (scope, day) in self._published:
-            return self._published[scope, day]
-        date = dt.date.fromisoformat(day)
-        late = lateness(self._seed, scope, date) if self._late else 0
-        if scope not in self.world.organizations or date < FIRST_DAY or (self.today - date).days < 1 + late:
-            return None
-        final = not self._restatements or (self.today - date).days >= 3
-        return self._split([_line(record) for record in self.world.records(scope, date, final=final)])
+    def latest(self, scope: str) -> dt.date:
+        """The last day of the 28-day report now: neither it nor any day before is still to come."""
+        days = [self.today - dt.timedelta(days=back) for back in (3, 2, 1)]
+        ready = [day for place, day in enumerate(days) if all(self._ready(scope, each) for each in days[: place + 1])]
+        return max(ready, default=days[0] - dt.timedelta(days=1))
 
-    def _split(self, lines: Sequence[bytes]) -> list[bytes]:
-        return [b"".join(lines[number :: self._parts]) for number in range(self._parts)]
+    def _day(self, scope: str, day: dt.date | str) -> str:
+        return str(self.latest(scope) if day == LATEST else day)
+
+    def _ready(self, scope: str, day: dt.date, report: str = USERS) -> bool:
+        # Each report has its own hour: one of a day may be there while another is not.
+        named = scope if report == USERS else f"{scope} {report}"
+        return (self.today - day).days >= 1 + (lateness(self._seed, named, day) if self._late else 0)
+
+    def _final(self, day: dt.date) -> bool:
+        return not self._restatements or (self.today - day).days >= 3
+
+    def _report(self, scope: str, day: str, report: str = USERS) -> Sequence[bytes | Path] | None:
+        if (scope, day, report) in self._published:
+            return self._published[scope, day, report]
+        date = dt.date.fromisoformat(day)
+        known = REPORTS[report]
+        since = known.since.get(place_of(scope))
+        if scope not in self.world.scopes or since is None or date < since:
+            return None
+        if known.of_days and not self._ready(scope, date, report):
+            return None
+        lines = [_line(record) for record in self.reports.records(known, scope, date, final=self._final)]
+        # A day without a user is a report without a line; the others have none without anything to tell.
+        return self._split(lines, report) if lines or report == USERS else None
+
+    def _split(self, lines: Sequence[bytes], report: str) -> list[bytes]:
+        parts = 1 if REPORTS[report].one_file else self._parts
+        return [b"".join(lines[number::parts]) for number in range(parts)]
 
     def _sign(self, path: str, expires: str) -> str:
         digest = hmac.new(self._key, f"{path}\n{expires}".encode(), hashlib.sha256).digest()
         query = {"sv": "2025-05-05", "se": expires, "sr": "b", "sp": "r", "sig": base64.b64encode(digest).decode()}
         return "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items())
 
-    def _links(self, scope: str, day: str, parts: Sequence[bytes | Path], *, seconds: float | None = None) -> list[str]:
+    def _links(
+        self,
+        scope: str,
+        day: str,
+        parts: Sequence[bytes | Path],
+        *,
+        seconds: float | None = None,
+        report: str = USERS,
+    ) -> list[str]:
         lives = dt.timedelta(seconds=self.link_ttl if seconds is None else seconds)
         expires = (dt.datetime.now(dt.UTC) + lives).isoformat(timespec="milliseconds")
         version = hashlib.sha256(
@@ -219,9 +269,9 @@ class Sandbox:
         ).hexdigest()[:12]
         links = []
         for number, part in enumerate(parts):
-            path = f"/users-1-day-report/blue/v0/{scope}/{day}/{version}/part-{number:05}.json"
+            path = f"/{report}-report/blue/v0/{scope}/{day}/{version}/part-{number:05}.json"
             with self._lock:
-                self._contents[scope, day, version, number] = part
+                self._contents[report, scope, day, version, number] = part
                 while len(self._contents) > max(64, len(parts)):
                     self._contents.popitem(last=False)
             links.append(f"{self.blob_url}{path}?{self._sign(path, expires)}")
@@ -259,6 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.violations: list[str] = []
         self.scope, self.day = "", ""
+        self.report = ""
         self.part: int | None = None
 
     def log_message(self, format: str, *args: object) -> None:
@@ -269,6 +320,7 @@ class _Handler(BaseHTTPRequestHandler):
         side = type(self).side
         self.asked = side
         self.violations, self.scope, self.day, self.part = [], "", "", None
+        self.report = ""
         with sandbox._lock:
             sandbox._in_flight[side] += 1
             sandbox.max_in_flight[side] = max(sandbox.max_in_flight[side], sandbox._in_flight[side])
@@ -301,6 +353,7 @@ class _Handler(BaseHTTPRequestHandler):
                 frozenset(name.lower() for name in self.headers),
                 tuple(self.violations),
                 time.monotonic(),
+                self.report,
             )
         )
 
@@ -372,21 +425,55 @@ class _Api(_Handler):
         self.day = query.get("day", [""])[0]
         if self.serve_app(sandbox) or self.refuse_strictly(sandbox):
             return
-        if not found or self.command != "GET":
+        report = asked_for(found[1], found[3]) if found and found[3] else None
+        if not found or self.command != "GET" or not (report or found[4]) or "." in self.scope:
             return self.refuse(404, "Not Found")
-        if set(query) != {"day"} or not _is_day(self.day):
+        self.scope = scope = self.scope if found[1] == "orgs" else f"enterprise.{self.scope}"
+        self.report = report.name if report else found[4]
+        if not report:
+            return self.list_seats(sandbox, query)
+        if report.of_days and (set(query) != {"day"} or not _is_day(self.day)):
             return self.refuse(422, 'Invalid request.\n\n"day" wasn\'t supplied or is malformed.')
-        scope = self.scope if found[1] == "orgs" else f"enterprise.{self.scope}"
-        parts = sandbox._report(scope, self.day)
-        faults = sandbox._plan.due("api", self.scope, self.day)
+        if not report.of_days:
+            self.day = sandbox._day(scope, LATEST)
+        parts = sandbox._report(scope, self.day, report.name)
+        faults = sandbox._plan.due("api", scope, self.day, report=report.name)
         for fault in faults:
             if self.play(fault, sandbox, parts):
                 return
-        if scope not in sandbox.world.organizations and parts is None:
+        if scope not in sandbox.world.scopes and parts is None:
             return self.refuse(404, "Not Found")
-        if parts is None:
+        if parts is None and report.of_days:
             return self.send(204, headers=self.limits())
-        self.envelope({"download_links": sandbox._links(scope, self.day, parts), "report_day": self.day})
+        self.envelope(self.promise(sandbox._links(scope, self.day, parts or [], report=report.name)))
+
+    def promise(self, links: Sequence[str]) -> dict[str, Any]:
+        """The envelope of a report."""
+        if self.report != USERS_28:
+            return {"download_links": links, "report_day": self.day}
+        first = dt.date.fromisoformat(self.day) - dt.timedelta(days=27)
+        return {"download_links": links, "report_start_day": str(first), "report_end_day": self.day}
+
+    def list_seats(self, sandbox: Sandbox, query: Mapping[str, list[str]]) -> None:
+        """A page of seats, with links to the others as GitHub gives them."""
+        for fault in sandbox._plan.due("api", self.scope, "", report=self.report):
+            if self.play(fault, sandbox, None):
+                return
+        if self.scope not in sandbox.world.organizations:
+            return self.refuse(404, "Not Found")
+        if not sandbox.may_read_seats:
+            return self.refuse(403, "Resource not accessible by integration")
+        size = min(LONGEST_PAGE, _number(query, "per_page", PAGE))
+        number = _number(query, "page", 1)
+        body = sandbox.seats.page(self.scope, sandbox.today, number=number, size=size)
+        last = max(1, -(-body["total_seats"] // size))
+        others = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
+        links = [
+            f'<{sandbox.api_url}{self.pathname}?per_page={size}&page={page}>; rel="{name}"'
+            for name, page in others.items()
+            if (number > 1 if name in ("prev", "first") else number < last)
+        ]
+        self.envelope(body, headers={"Link": ", ".join(links)} if links else None)
 
     do_POST = _Handler.do_GET
 
@@ -436,8 +523,9 @@ class _Api(_Handler):
     def play(self, fault: Fault, sandbox: Sandbox, parts: Sequence[bytes | Path] | None) -> bool:
         """Plays one fault; False when it only changes nothing of the answer."""
         args = fault.args
-        links = sandbox._links(self.scope, self.day, parts, seconds=args.get("links_live")) if parts else []
-        body: dict[str, Any] = {"download_links": links, "report_day": self.day}
+        live = args.get("links_live")
+        links = sandbox._links(self.scope, self.day, parts, seconds=live, report=self.report) if parts else []
+        body = self.promise(links)
         refusals = {
             "bad_token": (401, "Bad credentials"),
             "policy_off": (403, "The 'Copilot usage metrics' policy must be enabled to use this API"),
@@ -545,7 +633,7 @@ class _Blob(_Handler):
     def answer(self, sandbox: Sandbox) -> None:
         found = _BLOB.fullmatch(self.pathname)
         if found:
-            self.scope, self.day, self.part = found[1], found[2], int(found[4])
+            self.report, self.scope, self.day, self.part = found[1], found[2], found[3], int(found[5])
         for name in self.headers:
             if name.lower() == "authorization" or name.lower().startswith("x-github"):
                 self.violations.append(f"{name.lower()}_on_blob")
@@ -564,13 +652,13 @@ class _Blob(_Handler):
             sandbox._refused_links.add(self.path)
             return self.fail(403, "AuthenticationFailed")
         with sandbox._lock:
-            content = sandbox._contents.get((found[1], found[2], found[3], int(found[4])))
+            content = sandbox._contents.get((found[1], found[2], found[3], found[4], int(found[5])))
         if content is None:
             return self.fail(404, "BlobNotFound")
         self.serve(sandbox, content)
 
     def serve(self, sandbox: Sandbox, content: bytes | Path) -> None:
-        faults = sandbox._plan.due("blob", self.scope, self.day, self.part)
+        faults = sandbox._plan.due("blob", self.scope, self.day, self.part, report=self.report)
         if isinstance(content, Path) and not faults:
             return self.serve_file(content)
         body = content if isinstance(content, bytes) else content.read_bytes()
@@ -643,3 +731,9 @@ def _is_day(text: str) -> bool:
         return dt.date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
+
+
+def _number(query: Mapping[str, list[str]], name: str, default: int) -> int:
+    """A number of at least one; what is none counts as not given."""
+    text = query.get(name, [""])[0]
+    return int(text) if re.fullmatch(r"[1-9][0-9]{0,8}", text) else default

@@ -92,7 +92,23 @@ ORGANIZATIONS = (Organization("octo-org", "4242001", 120), Organization("octo-la
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class Enterprise:
+    """An enterprise that owns all organizations there are: `id` is GitHub's `enterprise_id`."""
+
+    slug: str
+    id: str
+
+    @property
+    def scope(self) -> str:
+        # The name that paths of files and plans of faults have for it; no organization's login has a dot.
+        return f"enterprise.{self.slug}"
+
+
+ENTERPRISE = Enterprise("octo-corp", "4243001")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
     """Somebody's habits: the same on every day and in every organization."""
 
     user_id: int
@@ -113,14 +129,24 @@ class _Person:
     third_party: bool
     phase: int
 
+    def login_on(self, day: dt.date) -> str:
+        return self.later_login if day >= self.renamed else self.login
+
 
 class World:
-    """The people of every organization, and what GitHub would say of them for a day."""
+    """The people of every organization, and what GitHub would say of them for a day.
 
-    def __init__(self, seed: int, organizations: Sequence[Organization] = ORGANIZATIONS) -> None:
-        self._seed = seed
+    A scope is an organization's login, or that of the `enterprise` if there is one.
+    """
+
+    def __init__(
+        self, seed: int, organizations: Sequence[Organization] = ORGANIZATIONS, *, enterprise: Enterprise | None = None
+    ) -> None:
+        self.seed = seed
         self.organizations = {organization.login: organization for organization in organizations}
-        self._people: dict[str, tuple[_Person, ...]] = {}
+        self.enterprise = enterprise
+        self._people: dict[str, tuple[Person, ...]] = {}
+        self._idle: dict[str, tuple[Person, ...]] = {}
         numbers = iter(range(10**9))
         for organization in sorted(organizations, key=lambda each: -each.people):
             others = [person for people in self._people.values() for person in people]
@@ -129,25 +155,59 @@ class World:
             shared = shared[: organization.people // 8]
             own = [self._person(next(numbers)) for _ in range(organization.people - len(shared))]
             self._people[organization.login] = (*shared, *own)
+            # Seats of people who never use Copilot. Their numbers are far from the others', whom they must not move.
+            first = 10**6 * len(self._people)
+            idle = range(first, first + organization.people // 10)
+            self._idle[organization.login] = tuple(self._person(number) for number in idle)
+        if enterprise:
+            everybody = {person.user_id: person for people in self._people.values() for person in people}
+            self._people[enterprise.scope] = tuple(everybody.values())
 
-    def records(self, login: str, day: dt.date, *, final: bool = True) -> Iterator[Record]:
-        """The user records of an organization's day; before it is `final`, people and afternoons are missing."""
-        organization = self.organizations[login]
-        for person in self._people[login]:
-            random = Random(f"{self._seed} {person.user_id} {day}")
-            late = Random(f"{self._seed} late {person.user_id} {day}").random()
+    @property
+    def scopes(self) -> Sequence[str]:
+        return tuple(self._people)
+
+    def owns(self, scope: str) -> Sequence[str]:
+        """The organizations of a scope: itself, or all of the enterprise."""
+        return (scope,) if scope in self.organizations else tuple(self.organizations)
+
+    def ids(self, scope: str) -> Record:
+        """What a record says of whose it is."""
+        enterprise_id = self.enterprise.id if self.enterprise else ""
+        if scope not in self.organizations:
+            return {"enterprise_id": enterprise_id}
+        return {"organization_id": self.organizations[scope].id, "enterprise_id": enterprise_id}
+
+    def seated(self, login: str, day: dt.date) -> Sequence[Person]:
+        """Who has a seat in an organization on this day, idle or not."""
+        return tuple(person for person in (*self._people[login], *self._idle[login]) if person.joined <= day)
+
+    def idle(self, login: str) -> Sequence[Person]:
+        """Those of an organization's seats that are never used."""
+        return self._idle[login]
+
+    def record(self, person: Person, day: dt.date) -> Record | None:
+        """The final record of somebody's day, without whose report it is in; None if GitHub saw nothing."""
+        return self._record(person, day, Random(f"{self.seed} {person.user_id} {day}"), share=1.0)
+
+    def records(self, scope: str, day: dt.date, *, final: bool = True) -> Iterator[Record]:
+        """The user records of a scope's day; before it is `final`, people and afternoons are missing."""
+        ids = self.ids(scope)
+        for person in self._people[scope]:
+            random = Random(f"{self.seed} {person.user_id} {day}")
+            late = Random(f"{self.seed} late {person.user_id} {day}").random()
             if not final and late < 0.06:
                 continue
             record = self._record(person, day, random, share=0.7 if not final and late < 0.2 else 1.0)
             if record:
-                yield {"organization_id": organization.id, "enterprise_id": "", **record}
+                yield {**ids, **record}
 
-    def _person(self, number: int) -> _Person:
-        random = Random(f"{self._seed} person {number}")
+    def _person(self, number: int) -> Person:
+        random = Random(f"{self.seed} person {number}")
         login = "".join(random.choices(_SYLLABLES, k=2)) + str(number)
         joined = FIRST_DAY + dt.timedelta(days=int(random.random() ** 1.5 * 300) - 60)
         ides = sorted(set(random.choices(range(len(_IDES)), _IDE_WEIGHTS, k=random.choice((1, 1, 1, 2)))))
-        return _Person(
+        return Person(
             user_id=31_000_000 + 7 * number + int(random.random() * 6),
             login=login,
             later_login=f"{login}-dev" if number % 30 == 11 else login,
@@ -169,7 +229,7 @@ class World:
 
     # ----------------------------------------------------------------------------------------- one record
 
-    def _record(self, person: _Person, day: dt.date, random: Random, *, share: float) -> Record | None:
+    def _record(self, person: Person, day: dt.date, random: Random, *, share: float) -> Record | None:
         age = (day - person.joined).days
         if age < 0:
             return None
@@ -190,7 +250,7 @@ class World:
         self._surfaces(person, day, random, cells, record)
         return {**record, **cells.members(self._versions(person, day, random))}
 
-    def _completions(self, person: _Person, random: Random, cells: _Cells, amount: float) -> None:
+    def _completions(self, person: Person, random: Random, cells: _Cells, amount: float) -> None:
         for ide in person.ides:
             for language in random.sample(person.languages, k=min(len(person.languages), random.randint(1, 3))):
                 generations = int(amount * random.uniform(4, 30))
@@ -203,7 +263,7 @@ class World:
                         ide=_IDES[ide][0],
                     )
 
-    def _chat(self, person: _Person, day: dt.date, random: Random, cells: _Cells, amount: float) -> None:
+    def _chat(self, person: Person, day: dt.date, random: Random, cells: _Cells, amount: float) -> None:
         known = [chat for chat in _CHATS if day >= chat[1]]
         for chat in random.choices(known, [chat[2] for chat in known], k=random.randint(1, 3)):
             prompts = max(1, int(amount * random.uniform(1, 6)))
@@ -217,7 +277,7 @@ class World:
                 model=_model(day, random),
             )
 
-    def _agent_edits(self, person: _Person, day: dt.date, random: Random, cells: _Cells, amount: float) -> None:
+    def _agent_edits(self, person: Person, day: dt.date, random: Random, cells: _Cells, amount: float) -> None:
         # Edits by an agent count lines added that were never suggested, and nothing is accepted.
         for language in random.sample((*person.languages, "unknown"), k=2):
             edits = max(1, int(amount * random.uniform(1, 8)))
@@ -229,7 +289,7 @@ class World:
                 model=_model(day, random),
             )
 
-    def _surfaces(self, person: _Person, day: dt.date, random: Random, cells: _Cells, record: Record) -> None:
+    def _surfaces(self, person: Person, day: dt.date, random: Random, cells: _Cells, record: Record) -> None:
         """What happens outside the editor: CLI, app, agents."""
         uses_cli = person.cli and random.random() < 0.5 and day >= CLI_MEMBER
         if day >= USED_CLI:
@@ -281,13 +341,13 @@ class World:
         for name, value in zip(METRICS, cells.total(), strict=True):
             record[name] = value
 
-    def _shell(self, person: _Person, day: dt.date, random: Random, cells: _Cells, *, credits: float) -> Record:
+    def _shell(self, person: Person, day: dt.date, random: Random, cells: _Cells, *, credits: float) -> Record:
         """The record without its breakdowns."""
         features = cells.features()
         record: Record = {
             "day": day.isoformat(),
             "user_id": person.user_id,
-            "user_login": person.later_login if day >= person.renamed else person.login,
+            "user_login": person.login_on(day),
             **dict(zip(METRICS, cells.total(), strict=True)),
             "used_agent": "agent_edit" in features or "chat_panel_agent_mode" in features,
             "used_chat": any(feature.startswith("chat_") for feature in features),
@@ -312,7 +372,7 @@ class World:
             record["ai_credits_used"] = round(credits, 6)
         return record
 
-    def _versions(self, person: _Person, day: dt.date, random: Random) -> dict[str, Record]:
+    def _versions(self, person: Person, day: dt.date, random: Random) -> dict[str, Record]:
         versions: dict[str, Record] = {}
         for ide in person.ides:
             name, plugin, version = _IDES[ide]

@@ -6,7 +6,8 @@ do it; every scope has two teams, one for odd and one for low ids, and one repos
 
 from __future__ import annotations
 
-from copilot_etl.reports import REPORTS
+import duckdb
+
 from copilot_etl.warehouse import Warehouse
 
 SEVEN = (
@@ -29,15 +30,8 @@ BREAKDOWNS = {
 
 def fill(warehouse: Warehouse) -> None:
     """Adds totals, teams and repositories for every scope and day of `raw.user_day`, with their ledger rows."""
+    totals(warehouse)
     with warehouse.connect() as connection:
-        connection.execute(f"insert into raw.totals_day by name {_totals()}")
-        for breakdown, keys in BREAKDOWNS.items():
-            names = {column.name for table in _tables() if table.name == f"totals_day_{breakdown}" for column in table.columns}
-            spelled = ", ".join((*keys, *(f"sum({name})::bigint as {name}" for name in SEVEN if name in names)))
-            connection.execute(
-                f"insert into raw.totals_day_{breakdown} by name "
-                f"select scope, day, {spelled} from raw.user_day_{breakdown} group by scope, day, {', '.join(keys)}"
-            )
         connection.execute(
             "insert into raw.user_team_day by name "
             "select scope, day, user_id, user_login, 42 as team_id, 'frontend' as slug "
@@ -50,15 +44,33 @@ def fill(warehouse: Warehouse) -> None:
             "'hello' as repo_name, 3 as pull_requests_total_created, 1 as pull_requests_total_created_by_copilot "
             "from raw.user_day"
         )
-        for report in (
-            "if(starts_with(scope, 'enterprise.'), 'enterprise-1-day', 'organization-1-day')",
-            "'user-teams-1-day'",
-            "'repos-1-day'",
-        ):
+        _note(connection, "'user-teams-1-day'")
+        _note(connection, "'repos-1-day'")
+
+
+def totals(warehouse: Warehouse) -> None:
+    """Adds GitHub's own totals for every scope and day of `raw.user_day`."""
+    with warehouse.connect() as connection:
+        connection.execute(f"insert into raw.totals_day by name {_totals()}")
+        for breakdown, keys in BREAKDOWNS.items():
+            spelled = ", ".join((*keys, *(f"sum({name})::bigint as {name}" for name in counters_of(breakdown))))
             connection.execute(
-                f"insert into ops.report_days by name select * replace ({report} as report) "
-                "from ops.report_days where report = 'users-1-day'"
+                f"insert into raw.totals_day_{breakdown} by name "
+                f"select scope, day, {spelled} from raw.user_day_{breakdown} group by scope, day, {', '.join(keys)}"
             )
+        _note(connection, "if(starts_with(scope, 'enterprise.'), 'enterprise-1-day', 'organization-1-day')")
+
+
+def counters_of(breakdown: str) -> tuple[str, ...]:
+    """GitHub sends no interactions by language."""
+    return SEVEN[1:] if "language" in breakdown else SEVEN
+
+
+def _note(connection: duckdb.DuckDBPyConnection, report: str) -> None:
+    connection.execute(
+        f"insert into ops.report_days by name select * replace ({report} as report) "
+        "from ops.report_days where report = 'users-1-day'"
+    )
 
 
 def _totals() -> str:
@@ -85,7 +97,3 @@ def _totals() -> str:
         "1 as pull_requests_total_created_by_copilot, 90.5 as pull_requests_median_minutes_to_merge "
         "from raw.user_day as days group by scope, day"
     )
-
-
-def _tables():  # type: ignore[no-untyped-def]
-    return [table for report in REPORTS.values() for table in report.tables]

@@ -46,8 +46,9 @@ LEDGER_OF = {
 
 
 def insert(warehouse: Warehouse, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
-    """Fills raw and ops tables; a ledger row for every scope, report and day with rows unless the case brings its own."""
+    """Fills raw and ops tables; a ledger row for each day with rows unless the case brings its own."""
     with warehouse.connect() as connection:
+        connection.execute("begin")  # one for all rows: each would be written through to the disk
         for table, rows in tables.items():
             for row in rows:
                 if table == "ops.report_days":
@@ -66,6 +67,7 @@ def insert(warehouse: Warehouse, tables: Mapping[str, Iterable[Mapping[str, Any]
                     f"select scope, {report}, day, 'loaded', count(*), 1, day + 5, day + 5, day + 5 "
                     f"from raw.{table} group by scope, day"
                 )
+        connection.execute("commit")
 
 
 def build(warehouse: Warehouse, *models: str) -> Refreshed:

@@ -20,12 +20,14 @@ import pytest
 
 from copilot_etl import pipeline
 from copilot_etl.github import GitHub
+from copilot_etl.ledger import OPS_TABLES
 from copilot_etl.models import Project, Rule, read
 from copilot_etl.pipeline import Store
 from copilot_etl.published import Published, Refreshed
-from copilot_etl.reports import USERS_1_DAY, Scope
+from copilot_etl.reports import REPORTS, USERS_1_DAY, Scope
 from copilot_etl.sandbox import Sandbox
 from copilot_etl.warehouse import Warehouse
+from copilot_etl_tests.sql import siblings
 
 HERE = Path(__file__).parent
 PROJECT = read(HERE.parents[1] / "sql")
@@ -35,10 +37,19 @@ NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
 COUNTERS = ("code_generation_activity_count", "code_acceptance_activity_count", "loc_suggested_to_add_sum",
             "loc_suggested_to_delete_sum", "loc_added_sum", "loc_deleted_sum")  # fmt: skip
 
+LEDGER_OF = {
+    "user_day": "'users-1-day'",
+    "totals_day": "if(starts_with(scope, 'enterprise.'), 'enterprise-1-day', 'organization-1-day')",
+    "user_team_day": "'user-teams-1-day'",
+    "repo_day": "'repos-1-day'",
+}
+"""For the main table of a report its name, in SQL."""
+
 
 def insert(warehouse: Warehouse, tables: Mapping[str, Iterable[Mapping[str, Any]]]) -> None:
-    """Fills raw and ops tables; a ledger row for every scope and day with people unless the case brings its own."""
+    """Fills raw and ops tables; a ledger row for each day with rows unless the case brings its own."""
     with warehouse.connect() as connection:
+        connection.execute("begin")  # one for all rows: each would be written through to the disk
         for table, rows in tables.items():
             for row in rows:
                 if table == "ops.report_days":
@@ -50,12 +61,14 @@ def insert(warehouse: Warehouse, tables: Mapping[str, Iterable[Mapping[str, Any]
                     list(values.values()),
                 )
         if "ops.report_days" not in tables:
-            connection.execute(
-                "insert into ops.report_days "
-                "(scope, report, day, state, rows, attempts, first_seen_at, last_seen_at, loaded_at) "
-                "select scope, 'users-1-day', day, 'loaded', count(*), 1, day + 5, day + 5, day + 5 "
-                "from raw.user_day group by scope, day"
-            )
+            for table, report in LEDGER_OF.items():
+                connection.execute(
+                    "insert into ops.report_days "
+                    "(scope, report, day, state, rows, attempts, first_seen_at, last_seen_at, loaded_at) "
+                    f"select scope, {report}, day, 'loaded', count(*), 1, day + 5, day + 5, day + 5 "
+                    f"from raw.{table} group by scope, day"
+                )
+        connection.execute("commit")
 
 
 def build(warehouse: Warehouse, *models: str) -> Refreshed:
@@ -131,6 +144,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
             [USERS_1_DAY], scopes=scopes, days=days, github=client, store=store, warehouse=warehouse, clock=lambda: NOW
         ):
             assert outcome.good
+    siblings.fill(warehouse)
     with warehouse.connect() as connection:
         counters = ", ".join(f"0 as {name}" for name in COUNTERS)
         connection.execute(
@@ -220,9 +234,10 @@ def test_models_of_an_empty_warehouse_are_empty_and_kept(tmp_path: Path) -> None
 def test_raw_tables_are_the_only_ones_read_besides_models_and_the_ledger() -> None:
     own = {model.full_name for model in MODELS}
     own |= {seed.full_name for seed in PROJECT.seeds}
-    raw = {f"raw.{table.name}" for table in USERS_1_DAY.tables}
+    raw = {f"raw.{table.name}" for report in REPORTS.values() for table in report.tables}
+    ledger = {f"ops.{name}" for name in OPS_TABLES}
 
-    assert {upstream for model in MODELS for upstream in model.upstreams} <= own | raw | {"ops.report_days"}
+    assert {upstream for model in MODELS for upstream in model.upstreams} <= own | raw | ledger
 
 
 README = (HERE.parents[1] / "README.md").read_text()

@@ -41,7 +41,12 @@ days as (
         coalesce(restated.restatements, 0) as restatements,
         coalesce(restated.late_change_rows, 0) as late_change_rows,
         expected.day > (now() at time zone 'UTC')::date - 3 as is_provisional,
-        if(starts_with(expected.scope, 'enterprise.'), date '2025-10-10', date '2025-12-12') as github_first_day,
+        case
+            when expected.report = 'user-teams-1-day' then date '2026-05-14'
+            when expected.report = 'repos-1-day' then date '2026-07-14'
+            when starts_with(expected.scope, 'enterprise.') then date '2025-10-10'
+            else date '2025-12-12'
+        end as github_first_day,
     from expected
     left join report_days
         on

@@ -22,7 +22,9 @@ def measure(stand: Stand, days: int, users: int) -> Iterator[Row]:
 
     def checked(folder: Path, done: Run) -> str:
         with duckdb.connect(folder / "warehouse.duckdb", read_only=True) as connection:
-            loaded = [at for (at,) in connection.execute("select loaded_at from ops.report_days order by day").fetchall()]
+            loaded = [
+                at for (at,) in connection.execute("select loaded_at from ops.report_days order by day").fetchall()
+            ]
             rows = connection.execute("select count(*), count(distinct day) from raw.user_day").fetchone()
         if rows != (days * users, days):
             return f"wrong: {rows} rows and days"
@@ -38,7 +40,7 @@ def measure(stand: Stand, days: int, users: int) -> Iterator[Row]:
 
     with stand.server(*variants) as port:
         yield from stand.compare(
-            f"backfill of {days} days × {users:,} users",
+            f"backfill of {days} days of {users:,} users",
             Candidate(
                 "ours: stages only",
                 lambda folder: [

@@ -17,7 +17,9 @@ def check(file: Path, day: Generated, *, dlt: bool = False) -> str:
     try:
         with duckdb.connect(file, read_only=True) as connection:
             tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
-            source: Callable[[str], str] = (lambda table: _of_dlt(table, tables)) if dlt else lambda table: f"raw.{table}"
+            source: Callable[[str], str] = (
+                (lambda table: _of_dlt(table, tables)) if dlt else lambda table: f"raw.{table}"
+            )
             for table, truth in day.truth.items():
                 if fault := _fault(connection, table, truth, source(table)):
                     return fault

@@ -30,7 +30,7 @@ def measure(stand: Stand, sizes: Sequence[int], *, only_ours: bool = False) -> I
         floor = next((row.median for row in rows if row.candidate == FLOOR), None)
         ours = rows[0].median
         if floor and ours:
-            rows[0] = with_result(rows[0], f"{ours / floor:.2f} × bare DuckDB")
+            rows[0] = with_result(rows[0], f"{ours / floor:.2f} times bare DuckDB")
         yield from rows
 
 

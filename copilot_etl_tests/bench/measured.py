@@ -1,14 +1,14 @@
 """One command run and measured: seconds, memory of its whole process tree, and how it ended.
 
 Memory is the sum of the resident sizes of the command and all its descendants, looked at ten times a second, or the
-largest single process as the kernel counted it, if that is more. Pages that processes share are counted in each.
+largest size that any one of them ever had, if that is more. Pages that processes share are counted in each.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,17 +81,13 @@ def run(
     if not fault and process.returncode:
         reason = next((line for line in reversed(lines) if "Error" in line or "error" in line), lines[-1])
         fault = f"failed ({process.returncode}): {reason.strip()[:80]}"
-    peak = max(watch.peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    # The kernel counts what the parent held at the fork too, so its own figure is for where there is no /proc.
+    peak = watch.peak or usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Run(wall, usage.ru_utime + usage.ru_stime, peak, fault, _object(lines[-1]) if not fault else {})
 
 
 def machine_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def own_peak() -> int:
-    """The largest resident size that this process has had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _object(line: str) -> dict[str, Any]:
@@ -115,7 +112,7 @@ class _Watch:
 
     def _look(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY):
-            self.peak = max(self.peak, _resident(self._pid))
+            self.peak = max(self.peak, *_resident(self._pid))
             if time.monotonic() > self._until:
                 self.fault = f"ended after {self._bounds.seconds:.0f} s"
             elif self.peak > self._bounds.memory:
@@ -125,24 +122,28 @@ class _Watch:
                 return
 
     def end(self) -> None:
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def stop(self) -> None:
         self._stopped.set()
         self._thread.join()
 
 
-def _resident(pid: int) -> int:
-    """Resident bytes of a process and its descendants; 0 where there is no /proc."""
+def _resident(pid: int) -> tuple[int, int]:
+    """Resident bytes of a process and its descendants, and the most that one of them ever had; 0 without /proc."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        status = Path(f"/proc/{pid}/status").read_text()
+        now, most = (1024 * int(re.findall(rf"{name}:\s+(\d+)", status)[0]) for name in ("VmRSS", "VmHWM"))
         # Each thread knows the children that it started itself.
         children = [
-            int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
         ]
     except (OSError, IndexError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(_resident(child) for child in children)
+        return 0, 0
+    for child in children:
+        held, ever = _resident(child)
+        now, most = now + held, max(most, ever)
+    return now, most

@@ -19,7 +19,7 @@ def python(folder: Path) -> Path:
     interpreter = environment / "bin" / "python"
     if not stamp.exists() or stamp.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", "--clear", environment], check=True)
-        pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [interpreter, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, *REQUIREMENTS], check=True)
         stamp.write_text(wanted)
     return interpreter

@@ -55,7 +55,7 @@ def growth(stand: Stand, users: int) -> Iterator[Row]:
             return f"{sizes[0] / 1e6:.0f} → {sizes[-1] / 1e6:.0f} MB, {sizes[-1] / sizes[0] - 1:+.1%} after the first"
 
         yield from stand.compare(
-            f"{RELOADS} re-loads of one of {HISTORY} days × {users:,} users",
+            f"{RELOADS} re-loads of one of {HISTORY} days of {users:,} users",
             Candidate(
                 "ours",
                 lambda folder: load(stand, folder, port, restated, "--times", str(RELOADS)),

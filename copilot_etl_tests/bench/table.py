@@ -12,7 +12,7 @@ import duckdb
 
 from copilot_etl_tests.bench.measured import machine_memory
 
-HEADER = "| what | candidate | seconds | range | × ours | peak MiB | result |"
+HEADER = "| what | candidate | seconds | range | times ours | peak MiB | result |"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ def markdown(rows: Sequence[Row]) -> str:
         cells = (
             row.what if row.what != before else "",
             row.candidate,
-            f"{row.median:.2f}" if row.median is not None else "–",
-            f"{min(row.seconds):.2f}–{max(row.seconds):.2f}" if len(row.seconds) > 1 else "",
+            f"{row.median:.2f}" if row.median is not None else "none",
+            f"{min(row.seconds):.2f} to {max(row.seconds):.2f}" if len(row.seconds) > 1 else "",
             f"{times:.2f}" if times is not None else "",
             f"{row.peak / 2**20:,.0f}" if row.peak else "",
             row.result.replace("|", "/"),

@@ -34,7 +34,9 @@ def main() -> None:
         **{f"totals_by_{name}": kind_of(fields) for name, fields in OBJECTS.items()},
     }
     queries = {
-        "user_day": ["select 'acme' as scope, " + ", ".join(f"{p} as {n}" for n, p in paths(RECORD).items()) + " from stage"]
+        "user_day": [
+            "select 'acme' as scope, " + ", ".join(f"{p} as {n}" for n, p in paths(RECORD).items()) + " from stage"
+        ]
     }
     for name, fields in ARRAYS.items():
         queries.setdefault(table(name), []).append(

@@ -1,6 +1,6 @@
 """Dagster's load job over a range of days, a process and run for each 31, as its backfill starts them.
 
-`dagster_job.py FIRST LAST`, with our settings in the environment. The range of one run: `dagster_job.py FIRST LAST run`.
+`dagster_job.py FIRST LAST`, with our settings in the environment; with `run` after it, the range of one run.
 """
 
 import datetime as dt

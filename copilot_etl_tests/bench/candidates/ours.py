@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import shutil
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,7 +20,9 @@ ACME = Scope("org", "acme")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("work", choices=("load", "from-raw", "download"), help="from links, from landed bytes, or only fetch")
+    parser.add_argument(
+        "work", choices=("load", "from-raw", "download"), help="from links, from landed bytes, or only fetch"
+    )
     parser.add_argument("folder", type=Path, help="the data folder")
     parser.add_argument("--port", type=int, help="where the server of made-up days is")
     parser.add_argument("--day", type=dt.date.fromisoformat, required=True)

@@ -13,7 +13,11 @@ TYPES = {"BIGINT": pl.Int64, "VARCHAR": pl.String, "DATE": pl.String, "DOUBLE": 
 
 
 def kind_of(fields: str | Fields) -> pl.DataType:
-    return TYPES[fields]() if isinstance(fields, str) else pl.Struct({name: kind_of(kind) for name, kind in fields.items()})
+    return (
+        TYPES[fields]()
+        if isinstance(fields, str)
+        else pl.Struct({name: kind_of(kind) for name, kind in fields.items()})
+    )
 
 
 def column(base: pl.Expr, path: str) -> pl.Expr:
@@ -54,7 +58,9 @@ def main() -> None:
             records.select(
                 pl.lit("acme").alias("scope"),
                 *(
-                    (column(pl.col(path.split(".")[0]), path.split(".", 1)[1]) if "." in path else pl.col(path)).alias(name)
+                    (column(pl.col(path.split(".")[0]), path.split(".", 1)[1]) if "." in path else pl.col(path)).alias(
+                        name
+                    )
                     for name, path in paths(RECORD).items()
                 ),
             )

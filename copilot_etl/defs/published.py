@@ -5,6 +5,7 @@ holds them back.
 """
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from copilot_etl.warehouse import Warehouse
 
 PROJECT = read(Path(__file__).parents[2] / "sql")
 PUBLISHED = dg.AssetKey("published")
+
+_WHOLE = "seconds of the whole refresh"
 
 
 class RefreshConfig(dg.Config):
@@ -96,6 +99,7 @@ def models(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Rebuilds what changed in a copy of the analysts' file and swaps it in; a blocking breach leaves the old one."""
     store = _store()
+    started = time.perf_counter()
     try:
         refreshed = Published(store.published, Warehouse(store.warehouse)).refresh(
             PROJECT, now=dt.datetime.now(dt.UTC), full=config.full
@@ -106,11 +110,12 @@ def models(
         for key in CHECKS:
             context.log_event(dg.AssetCheckEvaluation(**_evaluation(key, refreshed)))
         raise dg.Failure(_refusal(refreshed), allow_retries=False)
+    whole = round(time.perf_counter() - started, 3)
     for table in PROJECT.tables:
         built = refreshed.built.get(table.full_name)
         yield dg.MaterializeResult(
             asset_key=_key(table),
-            metadata=_numbers(built) if built else {},
+            metadata={**(_numbers(built) if built else {}), _WHOLE: whole},
             check_results=[
                 dg.AssetCheckResult(**_evaluation(key, refreshed)) for key in CHECKS if key.asset_key == _key(table)
             ],
@@ -161,6 +166,7 @@ def _refusal(refreshed: Refreshed) -> str:
 )
 def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     store = _store()
+    started = time.perf_counter()
     try:
         files = Published(store.published, Warehouse(store.warehouse)).export(PROJECT)
     except CopilotEtlError as error:
@@ -168,6 +174,8 @@ def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata={
             "bytes": store.published.stat().st_size,
+            "bytes of all files": sum(file.stat().st_size for file in (store.published, *files)),
+            "seconds": round(time.perf_counter() - started, 3),
             "files": len(files) + 1,
             "path": dg.MetadataValue.path(store.published),
         }
@@ -200,6 +208,16 @@ def history_is_safe() -> dg.AssetCheckResult:
         metadata={"days": len(leaving), "days left": min((each.days_left for each in leaving), default=365)},
         description=coverage.warning([(each.scope, each.day) for each in leaving], now.date()) or "Nothing is leaving.",
     )
+
+
+def seconds(instance: dg.DagsterInstance) -> dict[str, float]:
+    """What the last refresh and the last publishing took, as their materializations say."""
+    found = {}
+    for stage, key, name in (("models", _key(PROJECT.models[-1]), _WHOLE), ("publish", PUBLISHED, "seconds")):
+        event = instance.get_latest_materialization_event(key)
+        value = event.asset_materialization.metadata.get(name) if event and event.asset_materialization else None
+        found[stage] = float(str(value.value)) if value else 0.0
+    return found
 
 
 def _store() -> Store:

@@ -1,15 +1,16 @@
-"""How long a daily refresh of all models takes over a long history: `python -m copilot_etl_tests.bench.refresh`.
+"""A daily refresh of all models over a long history: `python -m copilot_etl_tests.bench.refresh STEP FOLDER`.
 
-The raw tables are made up inside DuckDB, since only their size matters here: 20,000 people over two years, half of
-them on a weekday, with 10 to 40 breakdown rows each. Then a first build of everything, a day that arrives and four
-that are restated, and the refresh that follows. Prints seconds, peak memory and the slowest models.
+The raw tables are made up inside DuckDB, since only their size matters here: half of the people on a weekday, with 10
+to 40 breakdown rows each. Steps: `build` makes the history on first use and builds everything; `arrive` has one day
+come and four be restated; `refresh` does what follows. Prints the slowest models, and a JSON object in the last line.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime as dt
-import resource
+import json
+import shutil
 import time
 from pathlib import Path
 
@@ -97,46 +98,56 @@ def make_days(connection: duckdb.DuckDBPyConnection, first: dt.date, days: int, 
     )
 
 
-def refresh(folder: Path, now: dt.datetime, *, full: bool = False) -> tuple[Refreshed, float]:
+def make_history(warehouse: Warehouse, first: dt.date, days: int, users: int) -> None:
+    """Everything but the last day."""
+    with warehouse.connect() as connection:
+        for start in range(0, days - 1, 30):
+            make_days(connection, first + dt.timedelta(days=start), min(30, days - 1 - start), users)
+
+
+def arrive(warehouse: Warehouse, last: dt.date, users: int) -> None:
+    """The last day comes, and the four before it are restated."""
+    recent = last - dt.timedelta(days=4)
+    with warehouse.connect() as connection:
+        for (table,) in connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'raw' and database_name = current_database()"
+        ).fetchall():
+            connection.execute(f"delete from raw.{table} where day >= ?", [recent])
+        make_days(connection, recent, 5, users)
+
+
+def refresh(folder: Path, now: dt.datetime) -> tuple[Refreshed, float]:
     started = time.perf_counter()
     published = Published(folder / "published" / "copilot.duckdb", Warehouse(folder / "warehouse.duckdb"))
-    refreshed = published.refresh(read(SQL), now=now, full=full)
+    refreshed = published.refresh(read(SQL), now=now)
     return refreshed, time.perf_counter() - started
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", choices=("build", "arrive", "refresh"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--users", type=int, default=20_000)
-    parser.add_argument("--days", type=int, default=730)
+    parser.add_argument("--days", type=int, default=365)
     chosen = parser.parse_args()
-    last = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=1)
-    first = last - dt.timedelta(days=chosen.days - 1)
-    warehouse = Warehouse(chosen.folder / "warehouse.duckdb")
-    if not warehouse.path.exists():
-        with warehouse.connect() as connection:
-            for start in range(0, chosen.days - 1, 30):
-                make_days(connection, first + dt.timedelta(days=start), min(30, chosen.days - 1 - start), chosen.users)
     now = dt.datetime.now(dt.UTC)
-    if not (chosen.folder / "published").exists():
-        refreshed, seconds = refresh(chosen.folder, now - dt.timedelta(days=1))
-        print(f"first build {seconds:.1f} s, {refreshed.size / 1e6:.0f} MB")
-    with warehouse.connect() as connection:
-        recent = last - dt.timedelta(days=4)
-        for (table,) in connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'raw' and database_name = current_database()"
-        ).fetchall():
-            connection.execute(f"delete from raw.{table} where day >= ?", [recent])
-        make_days(connection, recent, 5, chosen.users)
-        rows = connection.execute("select count(*) from raw.user_day").fetchone()
+    last = now.date() - dt.timedelta(days=1)
+    warehouse = Warehouse(chosen.folder / "warehouse.duckdb")
+    if chosen.step == "build":
+        if not warehouse.path.exists():
+            make_history(warehouse, last - dt.timedelta(days=chosen.days - 1), chosen.days, chosen.users)
+        shutil.rmtree(chosen.folder / "published", ignore_errors=True)
+        now -= dt.timedelta(days=1)
+    elif chosen.step == "arrive":
+        arrive(warehouse, last, chosen.users)
+        return
     refreshed, seconds = refresh(chosen.folder, now)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"daily refresh {seconds:.1f} s, peak {peak:.0f} MiB, {rows} user-days, kept {refreshed.kept}")
     for name, built in sorted(refreshed.built.items(), key=lambda item: -item[1].seconds)[:10]:
-        print(f"  {built.seconds:6.2f} s  {built.rows:12,} rows  {name}  {built.span or 'all days'}")
-    for breach in refreshed.breaches:
-        if breach.offenders:
-            print(f"  {breach.rule.full_name}: {breach.offenders}")
+        print(f"{built.seconds:6.2f} s  {built.rows:12,} rows  {name}  {built.span or 'all days'}")
+    broken = [breach.rule.full_name for breach in refreshed.breaches if breach.offenders]
+    print(
+        json.dumps({"seconds": seconds, "size": refreshed.size, "kept": refreshed.kept, "broken": broken}), flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""A server on loopback that signs and serves made-up days: `python -m copilot_etl_tests.bench.server FOLDER...`.
+
+Prints its port, then serves until it is ended. Each folder holds the parts of one variant of a day; a day gets the
+variant of its number, with its own date written over the one in the file. With --restate, each further question for a
+day gets the next variant. It is a process of its own, so that what serves costs every client the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import time
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from copilot_etl_tests.bench.generated import DAY
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, folders: list[Path], *, restate: bool, delay: float) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.variants = [sorted(folder.glob("part-*.ndjson")) for folder in folders]
+        self.restate = restate
+        self.delay = delay
+        self.asked: Counter[str] = Counter()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, format: str, *values: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        time.sleep(self.server.delay)
+        address = urlsplit(self.path)
+        if address.path.endswith("/copilot/metrics/reports/users-1-day"):
+            self._links(parse_qs(address.query)["day"][0])
+        elif address.path.startswith("/signed/"):
+            _, _, day, variant, part = address.path.split("/")
+            self._file(day, self.server.variants[int(variant)][int(part)])
+        else:
+            self._head("application/json", 2, status=404)
+            self.wfile.write(b"{}")
+
+    def _links(self, day: str) -> None:
+        number = dt.date.fromisoformat(day).toordinal() + self.server.asked[day] * self.server.restate
+        self.server.asked[day] += 1
+        variant = number % len(self.server.variants)
+        base = f"http://127.0.0.1:{self.server.server_address[1]}/signed/{day}/{variant}"
+        links = [f"{base}/{part}?sig=abc%2B%3D" for part in range(len(self.server.variants[variant]))]
+        answer = json.dumps({"download_links": links, "report_day": day}).encode()
+        self._head("application/json", len(answer))
+        self.wfile.write(answer)
+
+    def _file(self, day: str, path: Path) -> None:
+        self._head("application/octet-stream", path.stat().st_size)
+        with path.open("rb") as file:
+            if day == DAY:
+                self.connection.sendfile(file)
+            else:
+                self.wfile.write(file.read().replace(DAY.encode(), day.encode()))
+
+    def _head(self, kind: str, size: int, *, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(size))
+        self.end_headers()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
+    parser.add_argument("--restate", action="store_true", help="further questions for a day get the next variant")
+    parser.add_argument("--delay", type=float, default=0.02, metavar="SECONDS", help="before each answer (%(default)s)")
+    chosen = parser.parse_args()
+    server = _Server(chosen.folders, restate=chosen.restate, delay=chosen.delay)
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

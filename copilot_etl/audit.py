@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from copilot_etl import landing, ledger, records
-from copilot_etl.errors import ConfigError, Quarantined
+from copilot_etl.errors import CopilotEtlError, Quarantined, WarehouseBusy
 from copilot_etl.ledger import LedgerDay
 from copilot_etl.pipeline import Store
 from copilot_etl.reports import Report, Table, raw_columns
@@ -53,7 +53,9 @@ def audit(reports: Sequence[Report], *, store: Store, warehouse: Warehouse) -> I
             yield from _strangers(connection, reports, days)
             yield f"published {store.published.name}"
             yield from _published(store.published, days)
-    except (duckdb.Error, ConfigError) as error:
+    except WarehouseBusy:
+        raise
+    except (duckdb.Error, CopilotEtlError) as error:
         said = str(error).splitlines()[0][:80]
         yield Finding("warehouse", f"{warehouse.path.name} cannot be read ({said})", REBUILD)
 

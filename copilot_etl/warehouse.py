@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from copilot_etl import ledger, records
 from copilot_etl.durable import settle
-from copilot_etl.errors import ConfigError, WarehouseBusy
+from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
 from copilot_etl.ledger import OPS_TABLES, Contents, LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import REPORTS, Report, raw_columns
@@ -60,6 +60,10 @@ class Warehouse:
             try:
                 _prepare(connection)
                 yield connection
+            except duckdb.Error as error:
+                if fault := _disk_fault(error):
+                    raise CopilotEtlError(f"Cannot write {self.path}: {fault}. What was loaded stays.") from None
+                raise
             finally:
                 connection.close()
 
@@ -133,6 +137,8 @@ class Warehouse:
                 return duckdb.connect(path)
             except duckdb.Error as error:  # a damaged first page is no IOException
                 holder = re.search(r"PID (\d+)", str(error))
+                if fault := _disk_fault(error):
+                    raise CopilotEtlError(f"Cannot write {path}: {fault}. What was loaded stays.") from None
                 if "Could not set lock" not in str(error):
                     raise ConfigError(
                         f"Cannot open {path} as a DuckDB file. Move it away, or set COPILOT_DATA_DIR."
@@ -229,6 +235,14 @@ class Warehouse:
 
 
 # ----------------------------------------------------------------------------------------------- statements
+
+
+def _disk_fault(error: duckdb.Error) -> str:
+    """The system's words for what the disk refused, from wherever DuckDB puts them; empty for other errors."""
+    found = re.search(
+        r"No space left on device|Input/output error|Read-only file system|Disk quota exceeded", str(error)
+    )
+    return found[0] if found else ""
 
 
 def _wal(path: Path) -> Path:

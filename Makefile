@@ -4,7 +4,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dev lint format bench lock clean
+.PHONY: help demo test dev lint format bench chaos lock clean
 
 help:        ## what there is to run
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -29,6 +29,9 @@ format: .venv/.ready-dev ## put the code into the house's shape
 
 bench: .venv/.ready-dev  ## time a daily refresh of all models over two years of 20,000 people (10 minutes)
 	@$(BIN)/python -m copilot_etl_tests.bench.refresh data/bench
+
+chaos: .venv/.ready-dev  ## kills, full disks, malformed files and faulty days at full size (some hours; --help for less)
+	@$(BIN)/python -m copilot_etl_tests.chaos
 
 # Versions stay as they are unless pyproject.toml rules them out; UPGRADE=--upgrade takes the newest.
 LOCK := $(BIN)/python -m uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \

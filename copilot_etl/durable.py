@@ -9,8 +9,7 @@ from pathlib import Path
 def settle(new: Path, target: Path) -> None:
     """Moves a finished file to its place, for its owner only; content and name are on the disk when it returns."""
     new.chmod(0o600)
-    with new.open("rb") as file:
-        os.fsync(file.fileno())
+    _sync(new)
     new.replace(target)
     sync_folder(target.parent)
 
@@ -25,8 +24,15 @@ def write(path: Path, data: bytes) -> Path:
 
 def sync_folder(folder: Path) -> None:
     """Puts the names in a folder on the disk: a rename alone can be lost to a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        error.filename = str(path)  # fsync knows a descriptor only, and a person needs the path
+        raise
     finally:
         os.close(descriptor)

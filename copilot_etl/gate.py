@@ -316,7 +316,9 @@ def _check(value: Any, kind: Kind, *, where: str) -> None:
             raise Refusal(f"{where}: expected a boolean, got {_type_name(value)}")
     elif kind == "day":
         try:
-            dt.datetime.strptime(value, "%Y-%m-%d")
+            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):  # strptime takes 2026-1-6, too
+                raise ValueError
+            dt.date.fromisoformat(value)
         except (TypeError, ValueError):
             raise Refusal(f"{where}: not a day (YYYY-MM-DD)") from None
     elif not isinstance(value, str) and not (kind == "key_text" and number and isinstance(value, int)):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import zstandard
+from filelock import FileLock
 
 from copilot_etl import durable
 from copilot_etl.errors import Quarantined
@@ -56,8 +57,18 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
     """Moves fetched files to their place and makes them the day's latest version.
 
     Equal content writes nothing. Parts are in place before the manifest names them, so a kill leaves the old
-    version or the new one.
+    version or the new one. One process lands at a time, so that each adds to the manifest that the other has written.
     """
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(root):
+        return _land(root, report, scope, day, fetched=fetched, fetched_at=fetched_at)
+
+
+def _alone(root: Path) -> FileLock:
+    return FileLock(root / "landing.lock", mode=0o600)
+
+
+def _land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched, fetched_at: dt.datetime) -> Manifest:
     folder = root / report / scope / day.isoformat()
     parts = tuple(RawPart(part.sha256, part.size, part.lines, part.host, part.etag) for part in fetched.parts)
     try:
@@ -101,11 +112,12 @@ def days(root: Path, report: str) -> tuple[tuple[str, dt.date], ...]:
 
 def accept(manifest: Manifest) -> None:
     """Keeps the word of a person that this version may be loaded although it lacks most people of the one before."""
-    versions = _versions(manifest.folder)
-    for version in versions:
-        if version["content_hash"] == manifest.content_hash:
-            version["accepted"] = True
-    _write(manifest.folder, versions)
+    with _alone(manifest.folder.parents[2]):
+        versions = _versions(manifest.folder)
+        for version in versions:
+            if version["content_hash"] == manifest.content_hash:
+                version["accepted"] = True
+        _write(manifest.folder, versions)
 
 
 @contextmanager

@@ -39,6 +39,8 @@ from copilot_etl.warehouse import Replaced, Warehouse
 _T = TypeVar("_T")
 
 _HELD = "held"  # the lock in a scratch folder
+_WAIT = 600.0  # seconds that another process may take for its day
+
 _YOUNG = 10.0  # seconds in which a new scratch folder may not be locked yet
 
 GONE_DAYS = 3
@@ -96,6 +98,18 @@ class Store:
             files = Path(folder) / "files"
             files.mkdir()
             yield files
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Lets one process at a time write a day into the lake and load it, so that what is loaded is its own.
+
+        Raises WarehouseBusy.
+        """
+        try:
+            with FileLock(self.lake / "loading.lock", timeout=_WAIT, mode=0o600):
+                yield
+        except Timeout:
+            raise WarehouseBusy(f"Another run is loading into {self.root}. Try again when it has ended.") from None
 
     def sweep(self) -> None:
         """Removes what killed runs left in the scratch folder: what nobody holds any more."""
@@ -407,8 +421,9 @@ class _Walk:
             return replace(
                 outcome, state=state, rows=self.before.rows or 0, unknown_records=self.before.unknown_fields or 0
             )
-        normalised = self._timed("tables", lambda: self._normalise(manifest))
-        replaced = self._timed("load", lambda: self._replace(normalised, manifest))
+        with self.store.alone():
+            normalised = self._timed("tables", lambda: self._normalise(manifest))
+            replaced = self._timed("load", lambda: self._replace(normalised, manifest))
         self.before = replaced.day
         return replace(
             outcome,

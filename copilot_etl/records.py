@@ -16,7 +16,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from copilot_etl import durable
-from copilot_etl.errors import Quarantined
+from copilot_etl.errors import CopilotEtlError, Quarantined
 from copilot_etl.gate import UNKNOWN, Gate, Key, Refusal, Shape, key_of, shape_of, strict_json
 from copilot_etl.reports import DUCKDB_TYPES, Column, Kind, Report, Source, Table, raw_columns
 
@@ -91,6 +91,7 @@ def normalise(
     """
     gate = Gate(report, day, owner=owner, owner_id=owner_id)
     with (
+        _disk_faults(scope, day),
         _Unfolding(report, scope=scope, day=day, folder=folder) as unfolding,
         ThreadPoolExecutor(_WORKERS, thread_name_prefix="unfold") as workers,
     ):
@@ -210,6 +211,15 @@ def lake_hash(lake: Path, report: Report, *, scope: str, day: dt.date) -> str:
         with table_file(lake, table.name, scope=scope, day=day).open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+@contextmanager
+def _disk_faults(scope: str, day: dt.date) -> Iterator[None]:
+    """A fault of the disk below DuckDB as an error of ours; its text has a path and the system's words, no data."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise CopilotEtlError(f"{scope} {day}: {str(error).splitlines()[0]}") from None
 
 
 def table_file(lake: Path, table: str, *, scope: str, day: dt.date) -> Path:

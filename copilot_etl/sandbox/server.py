@@ -88,6 +88,8 @@ class Sandbox:
         self._skew = skew
         self._tls = tls
         self._plan = Plan(faults)
+        self.signed: list[str] = []
+        """Every link that was ever given out, to look for."""
         self._key = hashlib.sha256(f"key {seed}".encode()).digest()
         self._published: dict[tuple[str, str], Sequence[bytes | Path] | None] = {}
         self._contents: OrderedDict[tuple[str, str, str, int], bytes | Path] = OrderedDict()
@@ -210,6 +212,7 @@ class Sandbox:
                 while len(self._contents) > max(64, len(parts)):
                     self._contents.popitem(last=False)
             links.append(f"{self.blob_url}{path}?{self._sign(path, expires)}")
+        self.signed += links
         return links
 
 
@@ -507,9 +510,10 @@ class _Blob(_Handler):
         if self.path.partition("?")[2] != sandbox._sign(self.pathname, expires):
             self.violations.append("signature_changed")
             return self.fail(403, "AuthenticationFailed")
+        if self.path in sandbox._refused_links:
+            self.violations.append("reused_expired_link")
+            return self.fail(403, "AuthenticationFailed")
         if dt.datetime.fromisoformat(expires) < dt.datetime.now(dt.UTC):
-            if self.path in sandbox._refused_links:
-                self.violations.append("reused_expired_link")
             sandbox._refused_links.add(self.path)
             return self.fail(403, "AuthenticationFailed")
         with sandbox._lock:
@@ -546,6 +550,8 @@ class _Blob(_Handler):
             "server_busy": (503, "ServerBusy"),
         }
         if fault.kind in refusals:
+            if fault.kind == "expired":
+                sandbox._refused_links.add(self.path)
             self.fail(*refusals[fault.kind])
         elif fault.kind == "status":
             self.send(fault.args["code"], str(fault.args.get("body", "")).encode(), fault.args.get("headers", {}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,18 @@ DAY = dt.date(2026, 11, 10)
 NOON = dt.datetime(2026, 11, 11, 12, tzinfo=dt.UTC)
 
 
-def land(tmp_path: Path, *contents: bytes, at: dt.datetime = NOON) -> Manifest:
+def fetch(tmp_path: Path, *contents: bytes) -> Fetched:
     parts = []
     for number, content in enumerate(contents):
         path = tmp_path / f"{number}.tmp"
         path.write_bytes(zstandard.ZstdCompressor(level=1).compress(content))
         sha256 = hashlib.sha256(content).hexdigest()
         parts.append(Part(path, sha256, len(content), content.count(b"\n"), "copilot-reports.github.com", '"e1"'))
-    fetched = Fetched(DAY, tuple(parts), 1)
+    return Fetched(DAY, tuple(parts), 1)
+
+
+def land(tmp_path: Path, *contents: bytes, at: dt.datetime = NOON) -> Manifest:
+    fetched = fetch(tmp_path, *contents)
     return landing.land(tmp_path / "raw", "users-1-day", "acme", DAY, fetched=fetched, fetched_at=at)
 
 
@@ -126,3 +131,19 @@ def test_a_damaged_file_is_never_read_as_data_and_loading_again_mends_it(tmp_pat
 
     assert str(caught.value).startswith(f"acme 2026-11-10: raw file {manifest.parts[0].sha256[:12]} ")
     assert read(land(tmp_path, content)) == [content]
+
+
+def test_versions_that_land_at_the_same_time_are_all_listed(tmp_path: Path) -> None:
+    contents = [f"{number}\n".encode() for number in range(12)]
+
+    def one(number: int) -> Manifest:
+        (tmp_path / str(number)).mkdir()
+        fetched = fetch(tmp_path / str(number), contents[number])
+        return landing.land(tmp_path / "raw", "users-1-day", "acme", DAY, fetched=fetched, fetched_at=NOON)
+
+    with ThreadPoolExecutor(6) as pool:
+        landed = list(pool.map(one, range(12)))
+
+    manifest = json.loads((tmp_path / "raw/users-1-day/acme/2026-11-10/manifest.json").read_text())
+    assert {version["content_hash"] for version in manifest["versions"]} == {each.content_hash for each in landed}
+    assert [read(each) for each in landed] == [[content] for content in contents]

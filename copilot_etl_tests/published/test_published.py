@@ -465,7 +465,7 @@ def test_a_model_reaches_no_file_and_no_address(published: Published, tmp_path: 
     outside.mkdir()
     duckdb.sql("select 'x' as secret").write_parquet(str(outside / "secret.parquet"))
 
-    with pytest.raises(ConfigError, match="Model marts.example does not run"):
+    with pytest.raises(ConfigError, match=r"Model marts\.example does not run"):
         published.refresh(
             project(model(sql.format(outside=outside, published=published.path.parent), ("n", "integer"))), now=NOW
         )

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from copilot_etl import records
-from copilot_etl.errors import Quarantined
+from copilot_etl.errors import CopilotEtlError, Quarantined
 from copilot_etl.records import Normalised, normalise
 from copilot_etl.reports import USERS_1_DAY
 
@@ -390,3 +390,22 @@ def test_a_flipped_bit_in_parquet_is_found(tmp_path: Path) -> None:
 
     with pytest.raises((OSError, pa.ArrowInvalid)):
         pq.ParquetFile(file, page_checksum_verification=True).read()
+
+
+def test_a_disk_fault_below_duckdb_is_told_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise duckdb.IOException('IO Error: Could not write file "/data/spill": No space left on device\nmore')
+
+    monkeypatch.setattr(duckdb, "connect", full)
+
+    with pytest.raises(CopilotEtlError) as caught:
+        load(tmp_path, ndjson(record()))
+    assert str(caught.value) == (
+        'acme 2026-10-01: IO Error: Could not write file "/data/spill": No space left on device'
+    )
+
+
+@pytest.mark.parametrize("day", ["2026-1-6", "20260106", "2026-02-30", "2026-01-06T00:00Z", "\uff12026-01-06"])
+def test_a_day_in_another_spelling_is_refused(tmp_path: Path, day: str) -> None:
+    with pytest.raises(Quarantined, match=r"report_start_day: not a day \(YYYY-MM-DD\)"):
+        load(tmp_path, ndjson(record(report_start_day=day)))

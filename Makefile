@@ -46,24 +46,27 @@ clean:       ## remove the virtual environment; data/ stays
 	@rm -rf .venv
 
 # Every file that is installed has a hash in a lock; the project itself is built with the locked build backend.
-INSTALL := -m pip install --quiet --disable-pip-version-check
+# A lock is complete, so nothing is resolved again: pip before 23.3 takes `gql[requests]` for another, unpinned package.
+INSTALL := -m pip --disable-pip-version-check install --quiet --no-deps
+LOCKED := $(INSTALL) --require-hashes --requirement
 
 .venv/.ready: pyproject.toml constraints.txt
 	@$(MAKE) --no-print-directory .venv/bin/python
 	@echo "Installing into .venv (a minute the first time) ..."
-	@$(BIN)/python $(INSTALL) --require-hashes --requirement constraints.txt
-	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python $(LOCKED) constraints.txt
+	@$(BIN)/python $(INSTALL) --no-build-isolation --editable .
+	@$(BIN)/python -m pip --disable-pip-version-check check
 	@touch $@
 
 .venv/.ready-dev: .venv/.ready constraints-dev.txt
 	@echo "Installing what the tests need into .venv ..."
-	@$(BIN)/python $(INSTALL) --require-hashes --requirement constraints-dev.txt
+	@$(BIN)/python $(LOCKED) constraints-dev.txt
 	@touch $@
 
 # The published file is for older tools too, so a test opens it with the oldest DuckDB that is supported.
 .venv/older/.ready: .venv/.ready-dev constraints-older.txt
 	@$(BIN)/python -m venv .venv/older
-	@.venv/older/bin/python $(INSTALL) --require-hashes --requirement constraints-older.txt
+	@.venv/older/bin/python $(LOCKED) constraints-older.txt
 	@touch $@
 
 .venv/bin/python:

@@ -119,18 +119,15 @@ class Published:
             try:
                 reuse = not full and self._copy(new)
                 _attach(connection, new, "published", fresh=not reuse)
-                work = _Refresh(connection, project, now, folder=self.path.parent, reuse=reuse)
+                work = _Refresh(connection, project, now, reuse=reuse)
                 work.run()
                 connection.execute("reset search_path")
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
-                if kept:
-                    connection.execute("checkpoint published")
-                    if _free_share(connection, "published") > MOSTLY_FREE:
-                        _attach(connection, compact, "compact", fresh=True)
-                        connection.execute("copy from database published to compact")
-                        connection.execute("checkpoint compact")
-                        connection.execute("detach compact")
+                connection.execute("checkpoint published")
+                mostly_free = _free_share(connection, "published") > MOSTLY_FREE
                 connection.execute("detach published")
+                if kept and mostly_free:
+                    _copy_compact(new, compact)
                 if kept:
                     durable.settle(compact if compact.exists() else new, self.path)
             finally:
@@ -170,6 +167,17 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, fre
     connection.execute(f"attach '{literal(path)}' as {name}{storage}")
 
 
+def _copy_compact(source: Path, target: Path) -> None:
+    """Copies a file without its free blocks, in a session of its own: the one that ran the models opens no file."""
+    with duckdb.connect() as connection:
+        connection.execute("set memory_limit = '1GiB'")
+        connection.execute("set temp_directory = ''")  # would be below the working folder; a copy is a stream
+        _attach(connection, source, "published", fresh=False)
+        _attach(connection, target, "compact", fresh=True)
+        connection.execute("copy from database published to compact")
+        connection.execute("checkpoint compact")
+
+
 def _free_share(connection: duckdb.DuckDBPyConnection, name: str) -> float:
     query = "select free_blocks / greatest(total_blocks, 1) from pragma_database_size() where database_name = ?"
     return float((connection.execute(query, [name]).fetchone() or (0,))[0])
@@ -179,11 +187,10 @@ class _Refresh:
     """One refresh of an attached copy; `built` and `breaches` grow as it goes."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, project: Project, now: dt.datetime, *, folder: Path, reuse: bool
+        self, connection: duckdb.DuckDBPyConnection, project: Project, now: dt.datetime, *, reuse: bool
     ) -> None:
         self._connection = connection
         self._project = project
-        self._folder = folder
         self._now = now.astimezone(dt.UTC).replace(tzinfo=None)
         self._own = self._one("select current_database()")[0]
         self._fingerprints = fingerprints(project)
@@ -202,10 +209,10 @@ class _Refresh:
         self._copy_ops()
         for seed in self._project.seeds:
             self._load_seed(seed)
+        self._connection.execute("attach ':memory:' as input")
         self._shut_in()
         own = self._own
         self._path = ",".join([*(f"published.{schema}" for schema in _SCHEMAS), f"{own}.raw", f"{own}.ops"])
-        self._connection.execute("attach ':memory:' as input")
         self._connection.execute(f"set search_path = '{self._path}'")
         for model in self._project.models:
             self._build(model)
@@ -360,11 +367,10 @@ class _Refresh:
     def _shut_in(self) -> None:
         """From here on SQL of the project reads and writes what is attached, and no other file or address.
 
-        DuckDB takes this back for no statement. The folder itself stays open, for the copy without free blocks.
+        No statement takes this back: the configuration is locked, but for the session's own search path.
         """
-        folder = literal(self._folder)
-        self._connection.execute(f"set allowed_directories = ['{folder}']")
         self._connection.execute("set enable_external_access = false")
+        self._connection.execute("set lock_configuration = true")
 
     def _copy_ops(self) -> None:
         """The ledger as it is now, with its meaning."""

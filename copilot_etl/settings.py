@@ -72,7 +72,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
     A missing token or scope is allowed here, so that the code location loads without them; `ready` asks for both.
     """
     env = {name: value.strip() for name, value in (os.environ if environ is None else environ).items()}
-    data_dir = Path(env.get("COPILOT_DATA_DIR") or "data").absolute()
+    data_dir = _data_dir(env)
     auth = _auth(env)
     loopback = _one_of(env, "COPILOT_ALLOW_LOOPBACK_HTTP", ("0", "1")) == "1"
     scopes = (
@@ -157,6 +157,13 @@ def _key_of(path: Path | None) -> str:
             f"GITHUB_APP_PRIVATE_KEY_FILE: everybody here can read {path}. Take that away: chmod o= {path}"
         )
     return text
+
+
+def _data_dir(env: Mapping[str, str]) -> Path:
+    path = Path(env.get("COPILOT_DATA_DIR") or "data").absolute()
+    if "?" in str(path):  # DuckDB takes what follows for options of an address, and its log goes elsewhere
+        raise ConfigError(f"COPILOT_DATA_DIR: {path} has a '?', which DuckDB cannot open. Name another folder.")
+    return path
 
 
 def _token(env: Mapping[str, str]) -> str | None:

@@ -50,6 +50,7 @@ class Shell:
             text=True,
             timeout=120,
             cwd=ROOT,
+            umask=0,
         )
 
     def start(self, *args: str) -> subprocess.Popen[str]:
@@ -122,8 +123,8 @@ def test_files_and_folders_are_for_their_owner_only(shell: Callable[..., Shell])
     made = shell()
     load_range(made)
 
-    modes = {(path.is_dir(), path.stat().st_mode & 0o077) for path in made.data.rglob("*")}
-    assert modes == {(True, 0), (False, 0)}
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in (made.data, *made.data.rglob("*"))}
+    assert modes == {(True, 0o700), (False, 0o600)}
 
 
 def test_one_refused_organization_is_exit_code_3_and_the_other_is_loaded(shell: Callable[..., Shell]) -> None:

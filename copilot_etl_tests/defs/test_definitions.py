@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Callable
 
 import dagster as dg
@@ -20,6 +22,13 @@ DAILY = {f"{report.asset_prefix}/{name}" for report in REPORTS.values() for name
 
 def test_the_code_location_holds_together() -> None:
     dg.Definitions.validate_loadable(defs)
+
+
+def test_whatever_loads_the_code_location_writes_for_its_owner_only() -> None:
+    shown = "import os, copilot_etl.definitions; print(oct(os.umask(0)))"
+    result = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, umask=0, timeout=120)
+
+    assert result.stdout == "0o77\n"
 
 
 def test_assets_are_the_reports_walk_the_models_the_published_copy_and_the_page() -> None:

@@ -96,6 +96,7 @@ def web_server(env: dict[str, str], log: Path) -> Iterator[str]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0,
         )
         try:
             until(lambda: answers(f"http://127.0.0.1:{port}/server_info"), seconds=90, log=log)
@@ -258,6 +259,17 @@ def test_no_secret_and_no_login_is_left_in_any_file(story: dict[str, Any]) -> No
         if (story["root"] / "home") in path.parents or path.name == "server.log":
             found += [login for login in logins if login in content]
         assert not found, (path, found)
+
+
+def test_every_file_and_folder_is_for_its_owner_only(story: dict[str, Any]) -> None:
+    """Servers, daemon and runs were started by somebody who would have shown everything to everybody."""
+    loose = {}
+    for folder in (story["root"] / "data", story["root"] / "home"):
+        for path in (folder, *folder.rglob("*")):
+            mode = path.stat().st_mode & 0o777
+            if mode != (0o700 if path.is_dir() else 0o600):
+                loose[str(path)] = oct(mode)
+    assert loose == {}
 
 
 def test_the_log_would_show_a_secret(story: dict[str, Any]) -> None:

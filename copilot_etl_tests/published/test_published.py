@@ -446,9 +446,18 @@ def test_two_refreshes_at_once_both_get_through(published: Published) -> None:
         "select 1 as n; copy (select 1) to '{outside}/copied.csv'",
         "select 1 as n; attach '{outside}/other.duckdb' as other",
         "select 1 as n; export database '{outside}/export'",
+        "select 1 as n from read_text('{published}/dictionary.md')",
+        "select 1 as n; copy (select 1) to '{published}/copied.csv'",
+        "select 1 as n; attach '{published}/other.duckdb' as other",
+        "select 1 as n from sqlite_scan('{outside}/x.db', 'x')",
         "select 1 as n; install httpfs",
         "select 1 as n; load httpfs",
         "select 1 as n; set enable_external_access = true",
+        "select 1 as n; set allowed_directories = ['/']",
+        "select 1 as n; set temp_directory = '{outside}'",
+        "select 1 as n; set memory_limit = '100GB'",
+        "select 1 as n; set lock_configuration = false",
+        "select 1 as n; reset lock_configuration",
     ],
 )
 def test_a_model_reaches_no_file_and_no_address(published: Published, tmp_path: Path, sql: str) -> None:
@@ -457,7 +466,20 @@ def test_a_model_reaches_no_file_and_no_address(published: Published, tmp_path: 
     duckdb.sql("select 'x' as secret").write_parquet(str(outside / "secret.parquet"))
 
     with pytest.raises(ConfigError, match=r"Model marts\.example does not run"):
-        published.refresh(project(model(sql.format(outside=outside), ("n", "integer"))), now=NOW)
+        published.refresh(
+            project(model(sql.format(outside=outside, published=published.path.parent), ("n", "integer"))), now=NOW
+        )
 
     assert [path.name for path in outside.iterdir()] == ["secret.parquet"]
-    assert not published.path.exists()
+    assert list(published.path.parent.iterdir()) == []
+
+
+def test_a_rule_and_a_macro_reach_no_more_than_a_model(published: Published) -> None:
+    macro = Macro("example", "attach '/tmp/other.duckdb' as other", "What it is for.", is_table=False)
+
+    with pytest.raises(ConfigError, match=r"Rule marts\.example\.a_rule does not run"):
+        published.refresh(project(number(1), rules=(rule("select * from read_text('/etc/hostname')"),)), now=NOW)
+    with pytest.raises(ConfigError, match="Macro example does not run"):
+        published.refresh(project(number(1), macros=(macro,)), now=NOW)
+
+    assert list(published.path.parent.iterdir()) == []

@@ -38,6 +38,11 @@ def test_an_enterprise_of_managed_users_has_an_underline() -> None:
     assert settings.read({"COPILOT_ENTERPRISES": "Acme_Emu"}).scopes == (Scope("enterprise", "acme_emu"),)
 
 
+def test_a_folder_that_duckdb_would_misread_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^COPILOT_DATA_DIR: /srv/why\? has a '\?', which DuckDB cannot open\."):
+        settings.read({"COPILOT_DATA_DIR": "/srv/why?"})
+
+
 @pytest.mark.parametrize(
     "text", ["2026-2-5", "2026-02-31", "05.02.2026", "20260205", "yesterday", "' or 1=1", "", "\uff12026-02-05"]
 )

@@ -128,6 +128,7 @@ class Totals:
                 _phase(number, day, records, pulls, month) for number in range(len(_PHASES))
             ]
         if day >= ENGAGEMENT:
+            # GitHub promised it for the 28-day totals; it is here for readers to be ready for it in any of them.
             record["copilot_feature_engagement"] = _engagement(month)
         return record
 

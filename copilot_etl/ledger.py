@@ -307,6 +307,9 @@ def note_restatement(
 USUAL_SHARE = 0.9
 """A field that was in so many of the rows of the 28 days before is expected; one that is in none then is gone."""
 
+ENOUGH_ROWS = 5
+"""Of fewer rows nothing is said: where a report has one record a day, a field that is null for once is no change."""
+
 _DRIFT = f"""
 insert into ops.schema_drift
 with
@@ -325,7 +328,7 @@ gone as (
     select fields.*
     from fields
     asof join usual on fields.path = usual.path and fields.day > usual.day
-    where fields.is_known and fields.filled = 0 and usual.share >= {USUAL_SHARE}
+    where fields.is_known and fields.filled = 0 and fields.rows >= {ENOUGH_ROWS} and usual.share >= {USUAL_SHARE}
 )
 
 select

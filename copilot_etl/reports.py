@@ -469,7 +469,10 @@ _TOTALS_TABLES = (
             *_reviewers("passive"),
             _people("daily_active_cli_users", "People of the Copilot CLI that day; null: none, or before it existed"),
             _people("daily_active_copilot_app_users", "People of the Copilot app that day"),
-            _people("daily_active_vscode_agent_users", "People of the VS Code Agents window that day"),
+            *(
+                _people(f"{period}_active_vscode_agent_users", f"People of the VS Code Agents window, {window}")
+                for period, window in _WINDOWS.items()
+            ),
             *_PULL_REQUESTS,
             Column("copilot_feature_engagement", "json", "Engagement by feature, as sent."),
             *_HOUSEKEEPING,
@@ -537,6 +540,24 @@ _TOTALS_TABLES = (
             Column("phase", "text", "Name of that phase."),
             Column("version", "text", "Version of GitHub's phase definition."),
             Column("total_engaged_users", "count", "Engaged people of that phase."),
+            Column("users_in_phase_28d", "count", "People in that phase over the trailing 28 days; since 2026-09-17."),
+            Column("total_pull_requests_merged", "count", "Pull requests that they merged; since 2026-07-02."),
+            *(
+                Column(name, "amount", f"GitHub's average of {what} over them; recompute nothing from it.")
+                for name, what in (
+                    ("avg_user_initiated_interactions", "prompts"),
+                    ("avg_code_generation_activities", "output events"),
+                    ("avg_code_acceptance_activities", "accept actions"),
+                    ("avg_loc_added", "lines added"),
+                    ("avg_loc_deleted", "lines deleted"),
+                    ("avg_pull_requests_reviewed", "pull requests reviewed"),
+                    ("avg_pull_requests_created", "pull requests created"),
+                    ("avg_pull_requests_merged", "pull requests merged"),
+                    ("avg_pull_requests_median_minutes_to_merge", "the median minutes to merge"),
+                    ("avg_pull_requests_minutes_to_review", "the minutes to review"),
+                    ("avg_pull_requests_review_cycles", "the cycles of review"),
+                )
+            ),
         ),
         (Source("totals_by_ai_adoption_phase"),),
     ),

@@ -27,8 +27,8 @@ lint: .venv/.ready-dev   ## linters and type checker
 format: .venv/.ready-dev ## put the code into the house's shape
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
-bench: .venv/.ready-dev  ## time a daily refresh of all models over two years of 20,000 people (10 minutes)
-	@$(BIN)/python -m copilot_etl_tests.bench.refresh data/bench
+bench: .venv/.ready-dev  ## time it side by side with DuckDB, polars, pandas, dlt and curl (10 minutes; ARGS=--full: all)
+	@$(BIN)/python -m copilot_etl_tests.bench $(ARGS)
 
 clean:       ## remove the virtual environment; data/ stays
 	@rm -rf .venv

@@ -52,7 +52,7 @@ def growth(stand: Stand, users: int) -> Iterator[Row]:
 
         def grown(folder: Path, done: Run) -> str:
             sizes = done.told["sizes"]
-            return f"{sizes[0] / 1e6:.0f} → {sizes[-1] / 1e6:.0f} MB, {sizes[-1] / sizes[0] - 1:+.1%} after the first"
+            return f"{sizes[0] / 1e6:.0f} → {sizes[-1] / 1e6:.0f} MB, {sizes[-1] / sizes[0] - 1:+.1%} after thirty"
 
         yield from stand.compare(
             f"{RELOADS} re-loads of one of {HISTORY} days of {users:,} users",

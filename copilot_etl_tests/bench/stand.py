@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,6 +103,7 @@ class Stand:
                 what,
                 each.name,
                 tuple(done.seconds for done in runs[each.name] if not done.fault),
+                statistics.median(done.cpu for done in runs[each.name]),
                 max(done.peak for done in runs[each.name]),
                 results[each.name],
                 each.is_ours,

@@ -27,7 +27,7 @@ lint: .venv/.ready-dev   ## linters and type checker
 format: .venv/.ready-dev ## put the code into the house's shape
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
-bench: .venv/.ready-dev  ## time it side by side with DuckDB, polars, pandas, dlt and curl (10 minutes; ARGS=--full: all)
+bench: .venv/.ready-dev  ## time it beside DuckDB, polars, pandas, dlt and curl (10 minutes; ARGS=--full: all)
 	@$(BIN)/python -m copilot_etl_tests.bench $(ARGS)
 
 clean:       ## remove the virtual environment; data/ stays

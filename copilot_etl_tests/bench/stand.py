@@ -111,6 +111,12 @@ class Stand:
             for each in candidates
         ]
 
+    def must(self, command: Sequence[str | Path]) -> None:
+        """Runs what a candidate's clock starts after; ends the bench when it fails."""
+        done = run(command, bounds=self.bounds, env=environment())
+        if done.fault:
+            raise SystemExit(f"{' '.join(map(str, command))}: {done.fault}")
+
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """An empty folder that is removed afterwards."""

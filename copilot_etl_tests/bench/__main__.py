@@ -9,6 +9,7 @@ machine that does other things too. The table goes to results.md in the folder.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("data/bench"), help="inputs, peers, results (%(default)s)")
     chosen = parser.parse_args()
 
+    # Whoever ends the bench ends what it runs, too: every run is in a session of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.perf_counter()
 
     def say(text: str) -> None:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from copilot_etl.github import GitHub
 
+_STARTED = time.perf_counter()
 ROOT = Path(__file__).parents[1]
 DEMO_DAYS = 60
 
@@ -136,6 +138,7 @@ def main() -> None:
     "--accept-shrink", is_flag=True, help="Load a new version even if it has less than half of the loaded people."
 )
 @click.option("--from-raw", is_flag=True, help="Do not ask GitHub: read the files again that have landed.")
+@click.option("--profile", is_flag=True, help="Say afterwards how many seconds and bytes each stage took.")
 def load(
     first: str | None,
     last: str | None,
@@ -143,6 +146,7 @@ def load(
     reports: tuple[str, ...],
     accept_shrink: bool,
     from_raw: bool,
+    profile: bool,
 ) -> None:
     """Fetch, check and load days, then build the models and publish.
 
@@ -170,7 +174,18 @@ def load(
         return
     outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink, from_raw=from_raw)
     _tell(outcomes)
+    if profile:
+        _profile(chosen, outcomes, time.perf_counter() - _STARTED)
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
+
+
+def _profile(chosen: Settings, outcomes: Sequence[Outcome], total: float) -> None:
+    from copilot_etl.defs import published
+    from copilot_etl.profile import profile, table
+
+    with _instance(chosen) as instance:
+        models = published.seconds(instance)
+    click.echo(table(profile(outcomes, store=Store(chosen.data_dir), models=models, total=total)))
 
 
 def _days(

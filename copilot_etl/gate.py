@@ -275,7 +275,10 @@ def _unknown(value: Mapping[str, Any], shape: Shape, *, path: tuple[str, ...] = 
         elif inner is None:
             continue
         elif not isinstance(known, Shape):
-            _check(inner, known, where=_counted(here))
+            try:
+                _check(inner, known)
+            except Refusal as refusal:  # only then is the place worth spelling
+                raise Refusal(f"{_counted(here)}: {refusal}") from None
         elif known.many:
             if not isinstance(inner, list):
                 raise Refusal(f"{_counted(here)}: expected an array, got {_type_name(inner)}")
@@ -291,38 +294,38 @@ def _unknown_in(value: Any, shape: Shape, path: tuple[str, ...], place: str) -> 
     return _unknown(value, shape, path=path, place=place)
 
 
-def _check(value: Any, kind: Kind, *, where: str) -> None:
+def _check(value: Any, kind: Kind) -> None:
     """Holds one value to its kind; the tolerated drift is written at `reports.Kind`."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind in ("count", "id", "amount"):
         if kind == "id" and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,18}", value):
             value, number = int(value), True
         if not number:
-            raise Refusal(f"{where}: expected a number, got {_type_name(value)}")
+            raise Refusal(f"expected a number, got {_type_name(value)}")
         if isinstance(value, float) and not math.isfinite(value):
-            raise Refusal(f"{where}: not a finite number")
+            raise Refusal("not a finite number")
         if kind != "amount" and isinstance(value, float) and (value != int(value) or abs(value) >= _EXACT_FLOAT):
-            raise Refusal(f"{where}: expected a whole number")
+            raise Refusal("expected a whole number")
         if kind == "amount" and value > _AMOUNT:
-            raise Refusal(f"{where}: more than any day can have")
+            raise Refusal("more than any day can have")
         if kind != "id" and value < 0:
-            raise Refusal(f"{where}: negative")
+            raise Refusal("negative")
         if kind != "amount" and not -_INT64 - 1 <= value <= _INT64:
-            raise Refusal(f"{where}: beyond 64 bits")
+            raise Refusal("beyond 64 bits")
     elif kind == "json":
         return
     elif kind == "flag":
         if not isinstance(value, bool):
-            raise Refusal(f"{where}: expected a boolean, got {_type_name(value)}")
+            raise Refusal(f"expected a boolean, got {_type_name(value)}")
     elif kind == "day":
         try:
             if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):  # strptime takes 2026-1-6, too
                 raise ValueError
             dt.date.fromisoformat(value)
         except (TypeError, ValueError):
-            raise Refusal(f"{where}: not a day (YYYY-MM-DD)") from None
+            raise Refusal("not a day (YYYY-MM-DD)") from None
     elif not isinstance(value, str) and not (kind == "key_text" and number and isinstance(value, int)):
-        raise Refusal(f"{where}: expected a string, got {_type_name(value)}")
+        raise Refusal(f"expected a string, got {_type_name(value)}")
 
 
 def _counted(place: str) -> str:

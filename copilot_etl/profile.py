@@ -30,7 +30,7 @@ def profile(
     spent = {stage: sum(each.seconds.get(stage, 0.0) for each in outcomes) for stage in ("files", "tables", "load")}
     spent |= models
     return (
-        Stage("files", spent["files"], sum(each.bytes for each in outcomes), "received from GitHub"),
+        Stage("files", spent["files"], sum(each.bytes for each in outcomes), "as received from GitHub"),
         Stage("tables", spent["tables"], _size(_lake_files(outcomes, store)), "Parquet of the days that changed"),
         Stage("load", spent["load"], _size([store.warehouse]), "the warehouse file"),
         Stage("models", spent.get("models", 0.0), _size([store.published]), "the analysts' file"),

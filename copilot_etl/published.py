@@ -163,8 +163,10 @@ class Published:
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, fresh: bool) -> None:
     if fresh:
         discard(path)
-    storage = f" (storage_version '{STORAGE_VERSION}')" if fresh else ""
-    connection.execute(f"attach '{literal(path)}' as {name}{storage}")
+    # Until it is swapped in, the file is nobody's, and after a kill it is made anew: a log of each statement, which
+    # is brought to the disk each time, would only cost time.
+    options = ["recovery_mode no_wal_writes", *([f"storage_version '{STORAGE_VERSION}'"] if fresh else [])]
+    connection.execute(f"attach '{literal(path)}' as {name} ({', '.join(options)})")
 
 
 def _copy_compact(source: Path, target: Path) -> None:

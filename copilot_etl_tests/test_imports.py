@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "published": {"reports", "errors", "durable", "models", "dictionary", "ledger", "warehouse"},
     "coverage": {"reports", "ledger"},
     "pipeline": {"reports", "errors", "github", "landing", "records", "ledger", "coverage", "warehouse"},
+    "profile": {"reports", "records", "pipeline"},
     "preflight": {"reports", "errors", "github", "coverage"},
     "audit": {"reports", "errors", "landing", "records", "ledger", "pipeline", "warehouse"},
     "report": {"errors", "durable", "report"},

@@ -9,6 +9,7 @@ machine that does other things too. The table goes to results.md in the folder.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--full", action="store_true", help="everything at its full size: about two hours, 20 GB of disk"
+        "--full", action="store_true", help="everything at its full size: an hour or two, 20 GB of disk"
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--sizes", nargs="+", type=int, metavar="USERS", help="days of so many users (1000 10000)")
@@ -43,6 +44,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("data/bench"), help="inputs, peers, results (%(default)s)")
     chosen = parser.parse_args()
 
+    # Whoever ends the bench ends what it runs, too: every run is in a session of its own.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.perf_counter()
 
     def say(text: str) -> None:

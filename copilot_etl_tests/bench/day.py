@@ -9,8 +9,8 @@ from pathlib import Path
 
 from copilot_etl_tests.bench.check import check
 from copilot_etl_tests.bench.generated import DAY, Generated
-from copilot_etl_tests.bench.measured import Run, run
-from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, environment, settings
+from copilot_etl_tests.bench.measured import Run
+from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, settings
 from copilot_etl_tests.bench.table import Row, with_result
 
 FLOOR = "bare DuckDB, nothing checked"
@@ -39,9 +39,7 @@ def _landed(stand: Stand, day: Generated, port: int) -> Path:
     target = stand.folder / "landed" / str(day.users)
     if not target.exists():
         with stand.scratch() as folder:
-            done = run(_ours(stand, "load", folder, port), bounds=stand.bounds, env=environment())
-            if done.fault:
-                raise SystemExit(f"Landing a day of {day.users} users: {done.fault}")
+            stand.must(_ours(stand, "load", folder, port))
             shutil.copytree(folder / "raw", target)
     return target
 

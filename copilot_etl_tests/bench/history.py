@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from copilot_etl_tests.bench.measured import Run, run
-from copilot_etl_tests.bench.stand import Candidate, Stand, environment
+from copilot_etl_tests.bench.measured import Run
+from copilot_etl_tests.bench.stand import Candidate, Stand
 from copilot_etl_tests.bench.table import Row
 
 
@@ -33,7 +33,7 @@ def measure(stand: Stand, days: int, users: int) -> Iterator[Row]:
             "daily refresh, five days changed",
             lambda folder: step("refresh"),
             check=size,
-            prepare=lambda folder: run(step("arrive"), bounds=stand.bounds, env=environment()),
+            prepare=lambda folder: stand.must(step("arrive")),
             is_ours=True,
         ),
         Candidate(

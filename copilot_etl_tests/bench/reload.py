@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from copilot_etl_tests.bench.generated import DAY
-from copilot_etl_tests.bench.measured import Run, run
-from copilot_etl_tests.bench.stand import OURS, Candidate, Stand, environment
+from copilot_etl_tests.bench.measured import Run
+from copilot_etl_tests.bench.stand import OURS, Candidate, Stand
 from copilot_etl_tests.bench.table import Row
 
 RELOADS = 30
@@ -34,7 +34,7 @@ def unchanged(stand: Stand, users: int) -> Iterator[Row]:
                 "unchanged",
                 ours,
                 check=look,
-                prepare=lambda folder: run(ours(folder), bounds=stand.bounds, env=environment()),
+                prepare=lambda folder: stand.must(ours(folder)),
             ),
         )
 
@@ -52,7 +52,7 @@ def growth(stand: Stand, users: int) -> Iterator[Row]:
 
         def grown(folder: Path, done: Run) -> str:
             sizes = done.told["sizes"]
-            return f"{sizes[0] / 1e6:.0f} → {sizes[-1] / 1e6:.0f} MB, {sizes[-1] / sizes[0] - 1:+.1%} after the first"
+            return f"{sizes[0] / 1e6:.0f} → {sizes[-1] / 1e6:.0f} MB, {sizes[-1] / sizes[0] - 1:+.1%} after thirty"
 
         yield from stand.compare(
             f"{RELOADS} re-loads of one of {HISTORY} days of {users:,} users",
@@ -60,9 +60,7 @@ def growth(stand: Stand, users: int) -> Iterator[Row]:
                 "ours",
                 lambda folder: load(stand, folder, port, restated, "--times", str(RELOADS)),
                 check=grown,
-                prepare=lambda folder: run(
-                    load(stand, folder, port, first, "--days", str(HISTORY)), bounds=stand.bounds, env=environment()
-                ),
+                prepare=lambda folder: stand.must(load(stand, folder, port, first, "--days", str(HISTORY))),
                 is_ours=True,
             ),
         )

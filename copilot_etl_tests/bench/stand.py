@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,12 +103,19 @@ class Stand:
                 what,
                 each.name,
                 tuple(done.seconds for done in runs[each.name] if not done.fault),
+                statistics.median(done.cpu for done in runs[each.name]),
                 max(done.peak for done in runs[each.name]),
                 results[each.name],
                 each.is_ours,
             )
             for each in candidates
         ]
+
+    def must(self, command: Sequence[str | Path]) -> None:
+        """Runs what a candidate's clock starts after; ends the bench when it fails."""
+        done = run(command, bounds=self.bounds, env=environment())
+        if done.fault:
+            raise SystemExit(f"{' '.join(map(str, command))}: {done.fault}")
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -12,12 +12,13 @@ import duckdb
 
 from copilot_etl_tests.bench.measured import machine_memory
 
-HEADER = "| what | candidate | seconds | range | times ours | peak MiB | result |"
+HEADER = "| what | candidate | seconds | range | CPU s | times ours | peak MiB | result |"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One candidate of one comparison: the seconds of its rounds, its largest memory, and what was found.
+    """One candidate of one comparison: the seconds of its rounds, the CPU seconds of a whole run (start included), its
+    largest memory, and what was found.
 
     `what` names the comparison; within it, seconds are told as a multiple of the row that `is_ours`.
     """
@@ -25,6 +26,7 @@ class Row:
     what: str
     candidate: str
     seconds: tuple[float, ...] = ()
+    cpu: float = 0.0
     peak: int = 0
     result: str = ""
     is_ours: bool = False
@@ -43,7 +45,7 @@ def ratio(row: Row, rows: Sequence[Row]) -> float | None:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    lines = [HEADER, "|---|---|--:|--:|--:|--:|---|"]
+    lines = [HEADER, "|---|---|--:|--:|--:|--:|--:|---|"]
     before = ""
     for row in rows:
         times = ratio(row, rows)
@@ -52,6 +54,7 @@ def markdown(rows: Sequence[Row]) -> str:
             row.candidate,
             f"{row.median:.2f}" if row.median is not None else "none",
             f"{min(row.seconds):.2f} to {max(row.seconds):.2f}" if len(row.seconds) > 1 else "",
+            f"{row.cpu:.2f}" if row.cpu else "",
             f"{times:.2f}" if times is not None else "",
             f"{row.peak / 2**20:,.0f}" if row.peak else "",
             row.result.replace("|", "/"),

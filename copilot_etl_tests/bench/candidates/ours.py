@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from copilot_etl import pipeline
 from copilot_etl.github import GitHub
@@ -31,7 +32,8 @@ def main() -> None:
     chosen = parser.parse_args()
     store = Store(chosen.folder)
     days = [chosen.day + dt.timedelta(days=n) for n in range(chosen.days)]
-    told: dict[str, object] = {}
+    told: dict[str, Any] = {}
+    sizes = [_size(store)]
     with GitHub(api_url=f"http://127.0.0.1:{chosen.port or 1}", token="made-up", allow_loopback_http=True) as github:
         for _ in range(chosen.times):
             started = time.perf_counter()
@@ -60,8 +62,12 @@ def main() -> None:
                     by_stage.update(outcome.seconds)
                 told = {stage: round(seconds, 3) for stage, seconds in by_stage.items()}
             told["seconds"] = time.perf_counter() - started
-            told.setdefault("sizes", []).append(store.warehouse.stat().st_size if store.warehouse.exists() else 0)  # type: ignore[attr-defined]
-    print(json.dumps(told))
+            sizes.append(_size(store))
+    print(json.dumps({**told, "sizes": sizes}))
+
+
+def _size(store: Store) -> int:
+    return store.warehouse.stat().st_size if store.warehouse.exists() else 0
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""Where the time of a load is said to have gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+from copilot_etl.profile import profile, table
+from copilot_etl_tests.conftest import Line
+
+DAY = dt.date(2026, 11, 20)
+
+
+def test_every_second_of_a_load_belongs_to_a_stage(line: Callable[..., Line]) -> None:
+    made = line()
+    outcomes = made.load(DAY)
+
+    stages = profile(outcomes, store=made.store, models={"models": 2.0, "publish": 1.0}, total=10.0)
+
+    assert [stage.name for stage in stages] == ["files", "tables", "load", "models", "publish", "the rest"]
+    assert round(sum(stage.seconds for stage in stages), 6) == 10.0
+    assert [stage.name for stage in stages if stage.bytes] == ["files", "tables", "load"]
+    assert stages[0].bytes == outcomes[0].bytes
+    assert table(stages).splitlines()[-1].split() == ["total", "10.00"]

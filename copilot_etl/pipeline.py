@@ -213,31 +213,35 @@ def run(
 
     steps = [_Step(day, report, scope) for day in days for report in reports for scope in report.of(scopes)]
     ahead = _Ahead(github, store, clock) if github else None
-    for step, following in zip(steps, [*steps[1:], None], strict=True):
-        report, scope, day = step.report, step.scope, step.day
-        if error := refusal(step):
-            state = "no_report" if isinstance(error, NotReady) else "failed"
-            warehouse.note([Look(scope.key, report.name, day, state, clock(), str(error))])
-            yield Outcome(report.name, scope.key, day, state, error=error)
-            continue
+    try:
+        for step, following in zip(steps, [*steps[1:], None], strict=True):
+            report, scope, day = step.report, step.scope, step.day
+            if error := refusal(step):
+                state = "no_report" if isinstance(error, NotReady) else "failed"
+                warehouse.note([Look(scope.key, report.name, day, state, clock(), str(error))])
+                yield Outcome(report.name, scope.key, day, state, error=error)
+                continue
 
-        def begin_next(following: _Step | None = following) -> None:
-            if ahead and following and not refusal(following):
-                ahead.begin(following)
+            def begin_next(following: _Step | None = following) -> None:
+                if ahead and following and not refusal(following):
+                    ahead.begin(following)
 
-        before = known.get(step.key)
-        walk = _Walk(report, scope, day, ahead, store, warehouse, clock, before, accept_shrink)
-        outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), fetched=begin_next)
-        if stops(outcome.error):
-            stopped.update({each.key: outcome.error for each in scopes if outcome.error})
-        elif isinstance(outcome.error, Refused):
-            stopped[scope.key] = outcome.error
-        elif outcome.good:
-            answered.add(scope.key)
-            owners[scope.key] = walk.owner_id
-        if isinstance(outcome.error, NotReady) and not step.is_kept(clock()):
-            out_of_reach[step.place] += 1
-        yield outcome
+            before = known.get(step.key)
+            walk = _Walk(report, scope, day, ahead, store, warehouse, clock, before, accept_shrink)
+            outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), fetched=begin_next)
+            if stops(outcome.error):
+                stopped.update({each.key: outcome.error for each in scopes if outcome.error})
+            elif isinstance(outcome.error, Refused):
+                stopped[scope.key] = outcome.error
+            elif outcome.good:
+                answered.add(scope.key)
+                owners[scope.key] = walk.owner_id
+            if isinstance(outcome.error, NotReady) and not step.is_kept(clock()):
+                out_of_reach[step.place] += 1
+            yield outcome
+    finally:
+        if ahead:
+            ahead.close()
 
 
 def rebuild(
@@ -299,6 +303,7 @@ class _Ahead:
     def __init__(self, github: GitHub, store: Store, clock: Callable[[], dt.datetime]) -> None:
         self._github, self._store, self._clock = github, store, clock
         self._begun: dict[tuple[str, str, dt.date], Future[tuple[landing.Manifest, float]]] = {}
+        self._folders: set[Path] = set()
 
     def begin(self, step: _Step) -> None:
         future = self._begun[step.key] = Future()
@@ -321,11 +326,18 @@ class _Ahead:
         started = time.perf_counter()
         report, scope, day = step.report, step.scope, step.day
         with self._store.workspace() as folder:
+            self._folders.add(folder.parent)
             fetched = self._github.fetch(report, scope, day, into=folder)
             manifest = landing.land(
                 self._store.raw, report.name, scope.key, day, fetched=fetched, fetched_at=self._clock()
             )
+        self._folders.discard(folder.parent)
         return manifest, time.perf_counter() - started
+
+    def close(self) -> None:
+        """Takes the folder away from a fetch that nobody waits for any more."""
+        for folder in tuple(self._folders):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tenacity
 
@@ -18,7 +18,6 @@ from copilot_etl.download import Limits
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.github import GitHub
 from copilot_etl.pipeline import Outcome, Store
-from copilot_etl.reports import USERS_1_DAY
 from copilot_etl.settings import Settings
 from copilot_etl.warehouse import Warehouse
 
@@ -32,11 +31,16 @@ IMPATIENT = Limits(
 
 
 def load(
-    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool = False
+    chosen: Settings,
+    days: Mapping[dt.date, tuple[str, ...]],
+    scopes: Sequence[str],
+    *,
+    accept_shrink: bool = False,
+    from_raw: bool = False,
 ) -> list[Outcome]:
     """Every day of every scope in this process; what nobody foresaw is told in the words of the command line."""
     try:
-        return _days(chosen, days, scopes, accept_shrink=accept_shrink)
+        return _days(chosen, sorted(days), scopes, accept_shrink=accept_shrink, from_raw=from_raw)
     except CopilotEtlError:
         raise
     except Exception as error:
@@ -44,7 +48,7 @@ def load(
 
 
 def _days(
-    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool = False
+    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool, from_raw: bool
 ) -> list[Outcome]:
     store = Store(chosen.data_dir)
     with GitHub(
@@ -55,10 +59,10 @@ def _days(
     ) as github:
         return list(
             pipeline.run(
-                USERS_1_DAY,
+                chosen.reports,
                 scopes=[scope for scope in chosen.scopes if not scopes or scope.key in scopes],
                 days=days,
-                github=github,
+                github=None if from_raw else github,
                 store=store,
                 warehouse=Warehouse(store.warehouse),
                 clock=lambda: dt.datetime.now(dt.UTC),

@@ -232,7 +232,8 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
     assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
-    assert "4 loaded; 2 new" in load_range(made).stdout
+    # The next day is fetched while the day before is loaded, so that may be cut short, too.
+    assert re.search("4 loaded; [23] new", load_range(made).stdout)
 
 
 def test_status_shows_states_and_reasons(shell: Callable[..., Shell]) -> None:

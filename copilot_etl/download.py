@@ -40,6 +40,9 @@ for _name in ("httpx", *(f"httpcore{part}" for part in ("", ".connection", ".htt
     logging.getLogger(_name).setLevel(logging.WARNING)
     logging.getLogger(_name).addFilter(_silence)
 
+_ETAG = re.compile(r'(?:W/)?"[0-9A-Za-z._:-]{1,80}"')
+"""What is kept of a header goes into a file, so it is kept only when it can be nothing but a version."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -232,7 +235,8 @@ class Downloads:
         if md5 and base64.b64encode(md5.digest()).decode() != promised:
             raise Unavailable(f"{where}: the file from {host} does not match its Content-MD5. Try again later.")
         lines += bool(last) and not last.endswith(b"\n")
-        return Part(path, sha256.hexdigest(), size, lines, host, response.headers.get("etag"))
+        etag = _ETAG.fullmatch(response.headers.get("etag", ""))
+        return Part(path, sha256.hexdigest(), size, lines, host, etag[0] if etag else None)
 
     def _too_large(self, where: str) -> Quarantined:
         return Quarantined(

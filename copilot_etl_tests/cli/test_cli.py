@@ -235,7 +235,7 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
     assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
-    # What was fetched ahead is asked for while the day before it is still being loaded.
+    # The next day is fetched while the day before is loaded, so that may be cut short, too.
     assert re.search("4 loaded; [23] new", load_range(made).stdout)
 
 

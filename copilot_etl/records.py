@@ -430,7 +430,8 @@ class _Unfolding:
                     f"columns = {{{columns}}}, maximum_object_size = {max(piece.longest + 1, 2**20)})",
                     {"file": str(file)},
                 )
-            except duckdb.InvalidInputException:
+            except (duckdb.InvalidInputException, UnicodeDecodeError):
+                # Its message quotes the line and may cut it within a character, which Python then cannot read.
                 raise self._unreadable(piece) from None
             return self._unfolded(connection)
 

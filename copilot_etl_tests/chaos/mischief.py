@@ -199,7 +199,15 @@ def _content(kind: str) -> Callable[[bytes, Random], bytes]:
 
     def change(content: bytes, random: Random) -> bytes:
         value = random.choice(("2026-10-07", "x", None, 1, MARK)) if kind != "raw_value" else random.choice(_VALUES)
-        return CONTENT[kind](content, {"value": value, "bytes": random.choice((10, 9 * 2**20))})
+        return CONTENT[kind](
+            content,
+            {
+                "value": value,
+                "bytes": random.choice((10, 9 * 2**20)),
+                "fields": {"used_chat": value},
+                "content": str(value).encode(),
+            },
+        )
 
     return change
 

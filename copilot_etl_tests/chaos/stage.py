@@ -36,9 +36,9 @@ _SIGNED = re.compile(rb"[A-Za-z0-9+/]{43}=|(?:[A-Za-z0-9]|%2[BF]){43}%3D")
 # What may lie under the data folder when no run is under way; of the scratch folder only what a kill left, until the
 # next run sweeps it.
 _EXPECTED = re.compile(
-    r"raw/users-1-day/[^/]+/[^/]+/([0-9a-f]{64}\.ndjson\.zst|manifest\.json)|raw/landing\.lock|lake/\w+/scope=[^/]+/day=[^/]+/rows\.parquet"
+    r"raw/users-1-day/[^/]+/[^/]+/([0-9a-f]{64}\.ndjson\.zst|manifest\.json)|raw/landing\.lock|lake/loading\.lock|lake/\w+/scope=[^/]+/day=[^/]+/rows\.parquet"
     r"|warehouse\.(duckdb|lock)|published/(copilot\.duckdb|\w+\.parquet|dictionary\.md|copilot\.lock)|dagster/.*"
-    r"|scratch/.*"
+    r"|scratch/.*|report\.html"
 )
 
 

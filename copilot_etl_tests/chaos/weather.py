@@ -30,7 +30,16 @@ FILES: Sequence[Kind] = (
     *(("status", {"code": code}) for code in (408, 429, 500, 503, 418, 302)),
 )
 CONTENTS: Sequence[Kind] = tuple(
-    (name, {"value": "2026-01-01" if name == "set_day" else 3, "bytes": 9 * 2**20, "keep_every": 2})
+    (
+        name,
+        {
+            "value": "2026-01-01" if name == "set_day" else 3,
+            "bytes": 9 * 2**20,
+            "keep_every": 2,
+            "fields": {"used_chat": 3},
+            "content": b"nothing",
+        },
+    )
     for name in CONTENT
     if name != "set_login"
 )

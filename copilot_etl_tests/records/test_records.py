@@ -312,6 +312,15 @@ def test_records_that_differ_in_a_detail_are_no_repeat(tmp_path: Path) -> None:
         load(tmp_path, ndjson(record(1, new=True), record(1, new=1)))
 
 
+@pytest.mark.parametrize("lead", range(3))
+def test_a_line_that_duckdb_quotes_and_cuts_within_a_letter_is_quarantined_too(tmp_path: Path, lead: int) -> None:
+    texts = "x" * lead + "漢字" * 2000
+    line = f'{{"day":"2026-10-01","user_id":2,"user_login":"{texts}","totals_by_ide":[{{"ide":"a","ide":"{texts}"}}]}}'
+
+    with pytest.raises(Quarantined, match="part 1 line 1: a key stands twice"):
+        load(tmp_path, line.encode() + b"\n")
+
+
 def test_a_repeat_in_which_a_key_stands_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Quarantined, match="part 1 line 2: a key stands twice"):
         load(tmp_path, GOOD + b'{"used_cli":true,"used_cli":true,' + GOOD[1:])

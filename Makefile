@@ -13,7 +13,7 @@ demo: .venv/.ready       ## set up, load 60 days of two made-up organizations, s
 	@$(BIN)/python -m copilot_etl demo
 
 test: .venv/.ready-dev .venv/older/.ready lint   ## set up, lint, check types, run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 dev: .venv/.ready        ## Dagster's web server and daemon on http://127.0.0.1:3000
 	@$(BIN)/python -m copilot_etl ui

@@ -28,6 +28,8 @@ import zstandard
 
 from copilot_etl.sandbox import Fault, Organization, Sandbox
 
+pytestmark = pytest.mark.xdist_group("web server")  # what they share is made once
+
 TODAY = dt.datetime.now(dt.UTC).date()
 DAYS = [(TODAY - dt.timedelta(days=n)).isoformat() for n in range(12, 7, -1)]
 BAD_DAY = DAYS[2]

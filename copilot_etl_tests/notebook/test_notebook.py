@@ -18,6 +18,8 @@ from copilot_etl.published import Published
 from copilot_etl.sandbox import Sandbox
 from copilot_etl_tests.conftest import SMALL, Line
 
+pytestmark = pytest.mark.xdist_group("notebook")  # what they share is made once
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "copilot_etl" / "notebook.py"
 

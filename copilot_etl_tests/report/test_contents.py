@@ -16,6 +16,8 @@ from copilot_etl.errors import ConfigError
 from copilot_etl.report.contents import SERIES, THE_REST, contents
 from copilot_etl_tests.report.conftest import LAST
 
+pytestmark = pytest.mark.xdist_group("report")  # what they share is made once
+
 
 def test_what_was_written_is_told(marts: Path, tmp_path: Path) -> None:
     written = report.write(marts, tmp_path / "new" / "report.html")

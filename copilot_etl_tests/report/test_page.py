@@ -12,6 +12,8 @@ import pytest
 from copilot_etl.pipeline import Store
 from copilot_etl_tests.report.conftest import CHROMIUM, DAY, FAILED, FIRST, LAST, REQUIRED, Shown, publish
 
+pytestmark = pytest.mark.xdist_group("report")  # what they share is made once
+
 if CHROMIUM is None and not REQUIRED:
     pytest.skip("The report's browser tests need Chromium: apt-get install chromium", allow_module_level=True)
 

@@ -19,6 +19,8 @@ from copilot_etl.published import Published
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.sql.test_sql import MODELS, NOW, PROJECT, file_of, insert
 
+pytestmark = pytest.mark.xdist_group("macros")  # what they share is made once
+
 ALL = "(all organizations)"
 FIRST = dt.date(2026, 9, 20)
 DAYS = [FIRST + dt.timedelta(days=n) for n in range(30)]

@@ -19,6 +19,8 @@ from copilot_etl.published import Published
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.sql.test_sql import NOW, build, file_of, insert, only, rows
 
+pytestmark = pytest.mark.xdist_group("people")  # what they share is made once
+
 ALL = "(all organizations)"
 DAY = dt.timedelta(days=1)
 FIRST = dt.date(2026, 6, 8)

@@ -17,6 +17,8 @@ from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.sql import siblings
 from copilot_etl_tests.sql.test_sql import NOW, build, file_of, insert, only, rows
 
+pytestmark = pytest.mark.xdist_group("siblings")  # what they share is made once
+
 DAY = dt.timedelta(days=1)
 FIRST = dt.date(2026, 8, 1)
 DAYS = [FIRST + n * DAY for n in range(45)]

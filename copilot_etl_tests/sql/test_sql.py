@@ -200,6 +200,7 @@ def is_of_a_view(rule: Rule) -> bool:
     return any(model.full_name == f"{rule.schema}.{rule.table}" and model.materialized == "view" for model in MODELS)
 
 
+@pytest.mark.xdist_group("filled")  # what they share is made once
 @pytest.mark.parametrize("rule", PROJECT.rules, ids=lambda rule: rule.full_name)
 def test_a_rule_holds_and_finds_its_offender(rule: Rule, filled: duckdb.DuckDBPyConnection) -> None:
     assert offenders(filled, rule) == 0
@@ -249,6 +250,7 @@ QUERIES = [
 ]
 
 
+@pytest.mark.xdist_group("filled")
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.splitlines()[0][:60])
 def test_the_queries_of_the_readme_run(filled: duckdb.DuckDBPyConnection, query: str) -> None:
     assert filled.execute(query).description

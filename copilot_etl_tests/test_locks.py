@@ -12,6 +12,13 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DIRECT = [*PROJECT["project"]["dependencies"], *PROJECT["build-system"]["requires"]]
 
+EXTRAS = [
+    each
+    for extra in PROJECT["project"]["optional-dependencies"].values()
+    for each in extra
+    if not each.startswith("copilot-etl")
+]
+
 
 def locked(name: str) -> dict[str, str]:
     """Version by name; fails for a line that is neither one exact version nor a hash of it."""
@@ -30,10 +37,7 @@ def locked(name: str) -> dict[str, str]:
     ("lock", "wanted"),
     [
         ("constraints.txt", DIRECT),
-        (
-            "constraints-dev.txt",
-            PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["dev"],
-        ),
+        ("constraints-dev.txt", [*PROJECT["project"]["dependencies"], *EXTRAS]),
         ("constraints-older.txt", ["duckdb>=1.5.6,<2"]),
     ],
 )

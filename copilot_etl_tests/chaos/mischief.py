@@ -204,6 +204,7 @@ def _content(kind: str) -> Callable[[bytes, Random], bytes]:
             {
                 "value": value,
                 "bytes": random.choice((10, 9 * 2**20)),
+                "mebibytes": random.choice((8, 32)),
                 "fields": {"used_chat": value},
                 "content": str(value).encode(),
             },

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import json
 import math
 import re
@@ -17,6 +18,8 @@ from typing import Any
 from copilot_etl.reports import USERS_1_DAY, Kind
 
 LINE_CAP = 8 * 2**20
+FREE = 16 * 2**20
+FOLD = 100
 _INT64 = 2**63
 _MOST = 10**11  # of an amount
 
@@ -77,9 +80,11 @@ def _same(one: Any, other: Any) -> bool:
 def _lines(part: bytes) -> Sequence[bytes]:
     if part[:2] == b"\x1f\x8b":
         try:
-            part = gzip.decompress(part)
+            most = max(FREE, FOLD * len(part))
+            part = gzip.GzipFile(fileobj=io.BytesIO(part)).read(most + 1)
         except (OSError, EOFError, zlib.error):
             raise Refused from None
+        _hold(len(part) <= most)
     part = part.removeprefix(b"\xef\xbb\xbf")
     if part.lstrip()[:1] == b"[":
         items = parse(part)

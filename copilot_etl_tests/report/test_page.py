@@ -314,12 +314,13 @@ def test_teams_and_reconciliation_appear_with_their_marts(
 ) -> None:
     shown = show(
         spoilt(
-            "create table marts.team_activity_28d as select * from (values "
+            "create or replace table marts.team_activity_28d as select * from (values "
             "('octo-org', date '2026-11-22', 'old', 1::bigint, 'somebody'), "
             "('octo-org', date '2026-11-23', 'core', 7::bigint, 'somebody')) "
             "as t (scope, day, team, users, user_login)",
             "comment on table marts.team_activity_28d is 'What teams do.'",
             "comment on column marts.team_activity_28d.users is 'Distinct people.'",
+            "drop table marts.reconciliation_daily",
             "create view marts.reconciliation_daily as select date '2026-11-23' as day, 3 as ours, null::int as theirs",
         )
     )

@@ -18,7 +18,7 @@ import pytest
 
 from copilot_etl.errors import ConfigError, WarehouseBusy
 from copilot_etl.ledger import Look
-from copilot_etl.reports import USERS_1_DAY, raw_columns
+from copilot_etl.reports import REPORTS, raw_columns
 from copilot_etl.warehouse import Warehouse
 
 DAY = dt.date(2026, 11, 10)
@@ -67,7 +67,10 @@ def test_a_new_file_has_every_table_with_its_meaning(tmp_path: Path) -> None:
         ).fetchall()
 
     assert {(table, column) for table, column, _ in found} == {
-        (table.name, column.name) for table in USERS_1_DAY.tables for column in raw_columns(USERS_1_DAY, table)
+        (table.name, column.name)
+        for report in REPORTS.values()
+        for table in report.tables
+        for column in raw_columns(report, table)
     }
     assert all(comment for *_, comment in found)
 

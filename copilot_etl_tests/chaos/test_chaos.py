@@ -47,7 +47,7 @@ def test_a_malformed_file_is_read_as_the_reference_reads_it_or_not_at_all(tmp_pa
 
 
 def test_fuzzed_lines_are_accepted_and_refused_as_by_the_reference(tmp_path: Path, chosen: int) -> None:
-    hold(lines.run(tmp_path, chosen, lines=100_000), chosen)
+    hold(lines.run(tmp_path, chosen, lines=50_000), chosen)
 
 
 def test_a_month_of_faulty_mornings_ends_in_the_truth(tmp_path: Path, chosen: int) -> None:

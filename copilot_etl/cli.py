@@ -10,6 +10,7 @@ import shlex
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -102,6 +103,19 @@ class _OneLine(click.Group):
                 raise
             click.echo(f"copilot-etl: {error.strerror}: {error.filename or ''}", err=True)
             ctx.exit(1)
+        except Exception as error:
+            if not (fault := _history_fault(error)):
+                raise
+            home = os.environ.get("DAGSTER_HOME", "")
+            click.echo(f"copilot-etl: Cannot write DAGSTER_HOME {home}: {fault}. What was loaded stays.", err=True)
+            ctx.exit(1)
+
+
+def _history_fault(error: BaseException | None) -> str:
+    """SQLite's words for what it could not do, in whatever Dagster and SQLAlchemy wrap it; empty for other errors."""
+    while error and not isinstance(error, sqlite3.Error):
+        error = error.__cause__ or error.__context__
+    return str(error).splitlines()[0] if error else ""
 
 
 @click.group(

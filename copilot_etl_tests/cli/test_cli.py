@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from copilot_etl import settings
+from copilot_etl import cli, settings
 from copilot_etl.sandbox import Fault, Sandbox
 from copilot_etl.sandbox.app import App
 from copilot_etl_tests.conftest import SMALL
@@ -499,3 +500,14 @@ def test_status_says_what_is_missing_and_what_will_be_asked_for(shell: Callable[
     assert [each["is_wanted"] for each in octo[:5]] == [False, False, False, True, True]
     assert octo[3]["days_left"] == (dt.date.fromisoformat(NEXT).replace(year=TUESDAY.year + 1) - TODAY).days
     assert all(len(line) <= 200 for line in told.stdout.splitlines())
+
+
+def test_a_fault_of_dagsters_history_is_told_in_sqlites_words() -> None:
+    try:
+        try:
+            raise sqlite3.OperationalError("database or disk is full")
+        except sqlite3.Error as error:
+            raise RuntimeError("[parameters: ('much', 'text')]") from error
+    except RuntimeError as error:
+        assert cli._history_fault(error) == "database or disk is full"
+    assert cli._history_fault(ValueError("another")) == ""

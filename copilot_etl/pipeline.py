@@ -103,10 +103,11 @@ class Store:
     def alone(self) -> Iterator[None]:
         """Lets one process at a time write a day into the lake and load it, so that what is loaded is its own.
 
-        Raises WarehouseBusy.
+        Who takes this lock and the warehouse's takes this one first; it may be taken again by its holder. Raises
+        WarehouseBusy.
         """
         try:
-            with FileLock(self.lake / "loading.lock", timeout=_WAIT, mode=0o600):
+            with FileLock(self.lake / "loading.lock", timeout=_WAIT, mode=0o600, is_singleton=True):
                 yield
         except Timeout:
             raise WarehouseBusy(f"Another run is loading into {self.root}. Try again when it has ended.") from None
@@ -251,7 +252,8 @@ def rebuild(
 
     Looks at days, and days whose bytes are damaged, are taken over from the warehouse before. Raises like `run`.
     """
-    with warehouse.anew() as fresh:
+    store.prepare()
+    with store.alone(), warehouse.anew() as fresh:
         for report in reports:
             landed: dict[str, list[dt.date]] = {}
             for scope, day in landing.days(store.raw, report.name):

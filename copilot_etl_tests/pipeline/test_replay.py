@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from copilot_etl import landing, pipeline, records, warehouse
 from copilot_etl.pipeline import Outcome
 from copilot_etl.reports import USERS_1_DAY, Column, Report, Scope
 from copilot_etl.sandbox import Fault, Organization
+from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.conftest import Line
 
 DAY = dt.date(2026, 11, 10)
@@ -186,6 +190,23 @@ def test_a_rebuild_that_is_given_up_changes_nothing(line: Callable[..., Line]) -
 
     assert made.store.warehouse.read_bytes() == before
     assert not list(made.store.root.glob("rebuilt*"))
+
+
+def test_a_rebuild_that_waits_for_a_load_does_not_hold_it_up(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+
+    with FileLock(made.store.lake / "loading.lock"):  # a load between its two locks
+        rebuilding = threading.Thread(target=rebuild, args=(made,))
+        rebuilding.start()
+        time.sleep(1)
+        ledger = Warehouse(made.store.warehouse, wait=2.0).ledger()
+        assert rebuilding.is_alive()
+    rebuilding.join(timeout=60)
+
+    assert [row.state for row in ledger] == ["loaded"]
+    assert not rebuilding.is_alive()
+    assert [row.state for row in made.ledger().values()] == ["loaded"]
 
 
 # ------------------------------------------------------------------------------------------- restatements

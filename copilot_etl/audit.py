@@ -64,7 +64,7 @@ def audit(reports: Sequence[Report], *, store: Store, warehouse: Warehouse) -> I
 
 
 def _raw(root: Path, report: Report, scope: str, day: dt.date) -> Iterator[Finding]:
-    again = _load(scope, day)
+    again = _load(report, scope, day)
     try:
         versions = landing.versions(root, report.name, scope, day)
     except Quarantined:
@@ -82,8 +82,9 @@ def _raw(root: Path, report: Report, scope: str, day: dt.date) -> Iterator[Findi
                 yield Finding(f"raw {scope} {day}", what if is_latest else f"{what} (an earlier version)", mend)
 
 
-def _load(scope: str, day: dt.date, *options: str) -> str:
-    return " ".join(["copilot-etl load", *options, f"--from {day} --to {day} --scope {scope}"])
+def _load(report: Report, scope: str, day: dt.date, *options: str) -> str:
+    place = f"--report {report.name} --from {day} --to {day} --scope {scope}"
+    return " ".join(["copilot-etl load", *options, place])
 
 
 # ------------------------------------------------------------------------------------------------ loaded days
@@ -103,7 +104,7 @@ def _loaded(
             landed = {row.content_hash or ""}  # told already
         if row.content_hash not in landed:
             missing = f"the raw files of {report.name} are missing"
-            yield Finding(f"raw {row.scope} {row.day}", missing, _load(row.scope, row.day))
+            yield Finding(f"raw {row.scope} {row.day}", missing, _load(report, row.scope, row.day))
         try:
             now = records.lake_hash(store.lake, report, scope=row.scope, day=row.day)
         except OSError:
@@ -112,7 +113,7 @@ def _loaded(
             good.append(row)
         else:
             what = f"the Parquet files of {report.name} are {'not what was loaded' if now else 'missing'}"
-            yield Finding(where, what, _load(row.scope, row.day, "--from-raw"))
+            yield Finding(where, what, _load(report, row.scope, row.day, "--from-raw"))
     for table in report.tables:
         yield f"warehouse {table.name}"
         yield from _rows(connection, report, table, good=good, lake=store.lake)
@@ -145,7 +146,7 @@ def _rows(
         expected = {(scope, day): rest for scope, day, *rest in rows}
     for row in good:
         if loaded.get((row.scope, row.day)) != expected.get((row.scope, row.day)):
-            mend = _load(row.scope, row.day, "--from-raw")
+            mend = _load(report, row.scope, row.day, "--from-raw")
             yield Finding(f"warehouse {row.scope} {row.day}", f"rows of raw.{table.name} are not the Parquet's", mend)
 
 

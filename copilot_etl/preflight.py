@@ -54,7 +54,7 @@ def look(github: GitHub, reports: Sequence[Report], scope: Scope, *, start: dt.d
 
     All reports need the same permission and the same policy, so one speaks for all.
     """
-    report = next((each for each in reports if scope in each.of([scope])), None)
+    report = next((each for each in reports if scope.kind in each.endpoints), None)
     if report is None:
         return Finding(scope.key, f"has none of the reports {', '.join(each.name for each in reports)}.", 2)
     today = now.date()

@@ -8,7 +8,7 @@ recorded as good.
 import datetime as dt
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -19,6 +19,7 @@ from copilot_etl import coverage, pipeline, settings
 from copilot_etl.coverage import MISSING
 from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
 from copilot_etl.github import GitHub
+from copilot_etl.ledger import LedgerDay
 from copilot_etl.pipeline import Outcome, Store
 from copilot_etl.reports import REPORTS, Report, Scope
 from copilot_etl.warehouse import Warehouse
@@ -218,6 +219,20 @@ def _failure(failed: Sequence[Outcome], days: int) -> str:
     return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}{urgent}"
 
 
+def known_days(
+    chosen: settings.Settings, ledger: Iterable[LedgerDay], now: dt.datetime
+) -> tuple[coverage.ReportDay, ...]:
+    """What is known of every day that the settings ask for."""
+    return coverage.coverage(
+        ledger,
+        reports=chosen.reports,
+        scopes=chosen.scopes,
+        start=chosen.start_day,
+        now=now,
+        lookback_days=chosen.lookback_days,
+    )
+
+
 load_job = dg.define_asset_job(
     "load",
     selection=dg.AssetSelection.assets(days),
@@ -278,16 +293,7 @@ def unsettled_days(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | lis
         ledger = Warehouse(Store(chosen.data_dir).warehouse, wait=20.0).ledger()
     except WarehouseBusy:
         ledger = ()  # somebody writes: asking for the whole window again costs little and loses nothing
-    wanted = coverage.wanted_days(
-        coverage.coverage(
-            ledger,
-            reports=chosen.reports,
-            scopes=chosen.scopes,
-            start=chosen.start_day,
-            now=now,
-            lookback_days=chosen.lookback_days,
-        )
-    )
+    wanted = coverage.wanted_days(known_days(chosen, ledger, now))
     under_way = {
         run.tags.get("dagster/partition")
         for run in context.instance.get_runs(dg.RunsFilter(job_name=load_job.name, statuses=UNDER_WAY))

@@ -14,7 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from copilot_etl import coverage, settings
-from copilot_etl.defs.pipeline import UNDER_WAY, stages
+from copilot_etl.defs.pipeline import UNDER_WAY, known_days, stages
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.pipeline import Store
@@ -190,18 +190,8 @@ def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 def history_is_safe() -> dg.AssetCheckResult:
     chosen = settings.read()
     now = dt.datetime.now(dt.UTC)
-    leaving = [
-        each
-        for each in coverage.coverage(
-            Warehouse(Store(chosen.data_dir).warehouse).ledger(),
-            reports=chosen.reports,
-            scopes=chosen.scopes,
-            start=chosen.start_day,
-            now=now,
-            lookback_days=chosen.lookback_days,
-        )
-        if each.is_leaving
-    ]
+    ledger = Warehouse(Store(chosen.data_dir).warehouse).ledger()
+    leaving = [each for each in known_days(chosen, ledger, now) if each.is_leaving]
     return dg.AssetCheckResult(
         passed=not leaving,
         severity=dg.AssetCheckSeverity.WARN,

@@ -20,8 +20,8 @@ SQL = Path(__file__).parents[2] / "sql"
 DAY = dt.date(2026, 11, 10)
 NEXT = dt.date(2026, 11, 11)
 SMALL = Project((), tuple(each for each in read(SQL).models if each.full_name == "marts.schema_drift"), (), ())
-LOAD = f"copilot-etl load --from {DAY} --to {DAY} --scope octo-org"
-FROM_RAW = f"copilot-etl load --from-raw --from {DAY} --to {DAY} --scope octo-org"
+LOAD = f"copilot-etl load --report users-1-day --from {DAY} --to {DAY} --scope octo-org"
+FROM_RAW = f"copilot-etl load --from-raw --report users-1-day --from {DAY} --to {DAY} --scope octo-org"
 
 
 @pytest.fixture

@@ -27,11 +27,11 @@ lint: .venv/.ready-dev   ## linters and type checker
 format: .venv/.ready-dev ## put the code into the house's shape
 	@$(BIN)/python -m ruff check --fix . && $(BIN)/python -m ruff format .
 
-bench: .venv/.ready-dev  ## time it beside DuckDB, polars, pandas, dlt and curl (10 minutes; ARGS=--full: all)
+bench: .venv/.ready-dev  ## time it beside DuckDB, polars, pandas, dlt and curl (ARGS=--full: at all sizes)
 	@$(BIN)/python -m copilot_etl_tests.bench $(ARGS)
 
-chaos: .venv/.ready-dev  ## kills, full disks, malformed files and faulty days at full size (some hours; --help for less)
-	@$(BIN)/python -m copilot_etl_tests.chaos
+chaos: .venv/.ready-dev  ## kills, full disks, malformed files and faulty days at full size (ARGS=--help for less)
+	@$(BIN)/python -m copilot_etl_tests.chaos $(ARGS)
 
 # Versions stay as they are unless pyproject.toml rules them out; UPGRADE=--upgrade takes the newest.
 LOCK := $(BIN)/python -m uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \

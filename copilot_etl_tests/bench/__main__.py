@@ -30,7 +30,7 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--full", action="store_true", help="everything at its full size: an hour or two, 20 GB of disk"
+        "--full", action="store_true", help="everything at its full size; needs tens of GB of disk"
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--sizes", nargs="+", type=int, metavar="USERS", help="days of so many users (1000 10000)")

@@ -29,9 +29,7 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--full", action="store_true", help="everything at its full size; needs tens of GB of disk"
-    )
+    parser.add_argument("--full", action="store_true", help="everything at its full size; needs tens of GB of disk")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--sizes", nargs="+", type=int, metavar="USERS", help="days of so many users (1000 10000)")
     parser.add_argument("--rounds", type=int, default=3, help="how often each candidate is run (%(default)s)")

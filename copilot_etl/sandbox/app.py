@@ -13,7 +13,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +55,14 @@ class Installation:
 @dataclass
 class App:
     """A GitHub App. `installations` are by scope key (`acme`, `enterprise.acme`); `token_ttl` is how many seconds a
-    token lives. `made` counts the tokens of each scope."""
+    token lives by `clock`. `made` counts the tokens of each scope."""
 
     installations: dict[str, Installation]
     id: int = 123456
     client_id: str = "Iv23liSandboxApp0001"
     slug: str = "copilot-etl-sandbox"
     token_ttl: float = 3600.0
+    clock: Callable[[], float] = time.time
     private_key: str = field(default_factory=key, repr=False)
     made: dict[str, int] = field(default_factory=dict)
     _tokens: dict[str, tuple[str, int, float]] = field(default_factory=dict, repr=False)
@@ -115,7 +116,7 @@ class App:
             return (401, {"message": "Bad credentials"}), ("jwt_where_a_token_is_needed",)
         with self._lock:
             owner, number, ends = self._tokens.get(token, ("", 0, 0.0))
-        if ends < time.time():
+        if ends < self.clock():
             return (401, {"message": "Bad credentials"}), ()
         installation = self.installations[owner]
         if installation.suspended:
@@ -181,7 +182,7 @@ class App:
             return 403, {"message": "This installation has been suspended"}
         token = f"ghs_{secrets.token_hex(18)}"
         with self._lock:
-            self._tokens[token] = scope, number, time.time() + self.token_ttl
+            self._tokens[token] = scope, number, self.clock() + self.token_ttl
             self.made[scope] = self.made.get(scope, 0) + 1
         ends = dt.datetime.fromtimestamp(now + self.token_ttl, dt.UTC)
         return 201, {

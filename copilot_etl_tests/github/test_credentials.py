@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -127,14 +128,21 @@ def test_how_often_github_was_asked_counts_the_sign_in(as_app: AsApp, tmp_path: 
 
 
 def test_a_token_is_renewed_before_it_ends_in_the_middle_of_a_backfill(as_app: AsApp) -> None:
-    made = as_app(
-        Fault("delay", times=None, args={"seconds": 0.4}), played=app.App.installed("octo-org", token_ttl=2.0)
-    )
+    """Tokens of twenty minutes and four minutes a day: the clock goes on with each look at it, on both sides."""
+    minutes = itertools.count(step=4)
+    now = [0.0]
 
-    outcomes = load(made, ORG, days=8)
+    def ticks() -> float:
+        now[0] = 60.0 * next(minutes)
+        return now[0]
 
-    assert [outcome.state for outcome in outcomes] == 8 * ["loaded"]
-    assert made.github.app.made["octo-org"] > 2
+    played = app.App.installed("octo-org", token_ttl=20 * 60.0, clock=lambda: now[0])
+    made = as_app(played=played, clocks={"ticks": ticks})
+
+    outcomes = load(made, ORG, days=11)
+
+    assert [outcome.error for outcome in outcomes] == 11 * [None]
+    assert played.made["octo-org"] == 3
     assert {status for _, status in made.asked()} == {200}, "no request was made with a token that had ended"
     assert asked(made).count(LOOKUP) == 1
 

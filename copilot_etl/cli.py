@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from rich.console import Console
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _STARTED = time.perf_counter()
 ROOT = Path(__file__).parents[1]
 DEMO_DAYS = 60
+FIRST_LOOK_DAYS = 31  # GitHub's report covers 28, the last of which may be three days ago
 
 EXIT_CODES = """
 \b
@@ -59,6 +60,8 @@ Exit codes:
 class _Signals:
     """Which interrupting signal came first; heard through a socket, since Dagster swaps handlers while a job runs."""
 
+    _INTERRUPTING = (signal.SIGINT, signal.SIGTERM)
+
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
         self._ours.setblocking(False)
@@ -67,14 +70,28 @@ class _Signals:
 
     def listen(self) -> None:
         # Both by name: a shell starts background jobs with SIGINT ignored, and Python leaves it so.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.default_int_handler)
+        for number in self._INTERRUPTING:
+            signal.signal(number, self._interrupt)
         signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+
+    def _interrupt(self, number: int, _: object) -> None:
+        is_second, self._first = bool(self._first), self._first or number
+        if is_second:
+            self.leave()  # an exception would fall into the handling of the first
+        raise KeyboardInterrupt
+
+    def leave(self) -> NoReturn:
+        """Ends the process at once: a download that a silent server holds up would hold up an orderly exit."""
+        for number in self._INTERRUPTING:
+            signal.signal(number, signal.SIG_IGN)
+        click.echo("copilot-etl: interrupted; what was loaded stays.", err=True)
+        sys.stdout.flush()
+        os._exit(128 + (self.heard() or signal.SIGINT))
 
     def heard(self) -> int:
         """The signal's number; 0 when none came."""
         with suppress(BlockingIOError):
-            came = [number for number in self._ours.recv(64) if number in (signal.SIGINT, signal.SIGTERM)]
+            came = [number for number in self._ours.recv(64) if number in self._INTERRUPTING]
             self._first = self._first or next(iter(came), 0)
         return self._first
 
@@ -93,11 +110,7 @@ class _OneLine(click.Group):
             click.echo(f"copilot-etl: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("copilot-etl: interrupted; what was loaded stays.", err=True)
-            sys.stdout.flush()
-            os._exit(
-                128 + (_SIGNALS.heard() or signal.SIGINT)
-            )  # a download that a silent server holds up would hold up the exit
+            _SIGNALS.leave()
         except OSError as error:
             if error.filename is None and error.strerror is None:
                 raise
@@ -152,6 +165,9 @@ def main() -> None:
     "--accept-shrink", is_flag=True, help="Load a new version even if it has less than half of the loaded people."
 )
 @click.option("--from-raw", is_flag=True, help="Do not ask GitHub: read the files again that have landed.")
+@click.option(
+    "--first-look", is_flag=True, help="Take the last 28 days at once, in one request a scope, where they are not here."
+)
 @click.option("--profile", is_flag=True, help="Say afterwards how many seconds and bytes each stage took.")
 def load(
     first: str | None,
@@ -160,6 +176,7 @@ def load(
     reports: tuple[str, ...],
     accept_shrink: bool,
     from_raw: bool,
+    first_look: bool,
     profile: bool,
 ) -> None:
     """Fetch, check and load days, then build the models and publish.
@@ -170,14 +187,25 @@ def load(
     With --from-raw it reads what has landed, of every day unless told otherwise: so a field that a new version of
     copilot-etl knows is there for the past too.
 
+    With --first-look a new warehouse has the last 28 days of people at once. They are marked, and asked for all the
+    same: each day's own file takes their place as it is loaded, so no day is ever there twice.
+
     \b
     copilot-etl load                                    # what is missing or may have changed
     copilot-etl load --from 2026-10-01 --to 2026-10-31  # a month
+    copilot-etl load --first-look                       # something to look at, before the first backfill
     copilot-etl load --from-raw                         # everything again, without the network
     """
     chosen = settings.read().ready(offline=from_raw)
     if reports:
         chosen = replace(chosen, reports=tuple(REPORTS[name] for name in dict.fromkeys(reports)))
+    if first_look:
+        if from_raw or first or last:
+            raise ConfigError("--first-look takes the last 28 days from GitHub: leave out --from, --to and --from-raw.")
+        chosen = replace(chosen, reports=tuple(report for report in chosen.reports if report.latest))
+        if not chosen.reports:
+            raise ConfigError("--first-look needs the report users-1-day: add it to COPILOT_REPORTS or --report.")
+        first = str(max(chosen.start_day, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=FIRST_LOOK_DAYS)))
     days = _days(chosen, first, last, from_raw=from_raw)
     if not days:
         click.echo(
@@ -186,8 +214,10 @@ def load(
             else "Every day is settled: loaded, and old enough to be final. Name days with --from and --to."
         )
         return
-    outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink, from_raw=from_raw)
+    outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink, from_raw=from_raw, first_look=first_look)
     _tell(outcomes)
+    if looks := sum(outcome.is_first_look and outcome.good for outcome in outcomes):
+        click.echo(f"A first look at {looks} scope-days; `copilot-etl load` puts each day's own file in their place.")
     if profile:
         _profile(chosen, outcomes, time.perf_counter() - _STARTED)
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error and not outcome.good), default=0))
@@ -252,9 +282,10 @@ def _load(
     *,
     accept_shrink: bool = False,
     from_raw: bool = False,
+    first_look: bool = False,
 ) -> list[Outcome]:
     """Runs the load job over days and their reports, then the models job; the outcomes of all that was reached."""
-    config = {"scopes": list(scopes), "accept_shrink": accept_shrink, "from_raw": from_raw}
+    config = {"scopes": list(scopes), "accept_shrink": accept_shrink, "from_raw": from_raw, "first_look": first_look}
     outcomes: list[Outcome] = []
     asked = [scope for scope in chosen.scopes if scope.key in scopes or not scopes]
     wanted = sum(len(REPORTS[name].of(asked)) for names in days.values() for name in names)

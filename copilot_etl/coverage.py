@@ -137,6 +137,10 @@ def settled(row: LedgerDay) -> bool:
     """Whether nothing new is to be expected of a day: it was old enough when it was last seen loaded, or missing."""
     if row.state == "no_report":
         return True
+    if row.is_first_look:
+        # Its own file is still to come, unless GitHub has said that there is none when it was late already.
+        late = (row.last_seen_at.date() - row.day).days > LATE_DAYS
+        return row.state in ("loaded", "loaded_empty") and row.last_error is not None and late
     return row.state in ("loaded", "loaded_empty") and (row.last_seen_at.date() - row.day).days >= RESTATED_DAYS
 
 

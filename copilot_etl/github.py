@@ -36,11 +36,15 @@ class NotFound(NotReady):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """All files of one day, downloaded; `requests` is how often the API was asked."""
+    """All files of one report, downloaded; `requests` is how often the API was asked.
+
+    `report_day` is its day, of a report of several days the last; `first_day` is the first of those, else None.
+    """
 
     report_day: dt.date
     parts: tuple[Part, ...]
     requests: int
+    first_day: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,25 @@ class Offer:
 
     files: int
     head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A report to ask for: `day` is the one it is for; None: the latest, whose days are GitHub's to say."""
+
+    path: str
+    scope: Scope
+    where: str
+    day: dt.date | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The signed links of a report and the days it is for."""
+
+    links: tuple[str, ...]
+    first_day: dt.date
+    last_day: dt.date
 
 
 class _NoLinks(Unavailable):
@@ -123,7 +146,7 @@ class GitHub:
 
         Raises NotReady (NotFound for a 404), Refused, Unavailable once the tries are used up, or Unexpected.
         """
-        return self._links(report, scope, day, self._tries())
+        return self._links(_of_day(report, scope, day), self._tries()).links
 
     def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path) -> Fetched:
         """Asks for the links and downloads every file into a folder: all of them, or nothing stays there.
@@ -131,18 +154,11 @@ class GitHub:
         Links that expire are asked for anew, never used again. Raises like `links`, and ConfigError for a link to
         a host that is not allowed.
         """
-        tries = self._tries()
-        where = f"{scope.key} {day}"
-        stale: Expired | None = None
-        for _ in range(self._limits.link_rounds):
-            links = self._links(report, scope, day, tries)
-            try:
-                return Fetched(day, self._downloads.fetch(links, into=into, where=where, until=tries.until), tries.made)
-            except Expired as error:
-                stale = error
-                if not tries.left:
-                    break
-        raise Unavailable(f"{where}: GitHub's file host keeps refusing fresh links ({stale}). Try again later.")
+        return self._fetch(_of_day(report, scope, day), into)
+
+    def fetch_latest(self, report: Report, scope: Scope, *, into: Path) -> Fetched:
+        """Downloads the report of the last 28 days, for which there is one request. Raises like `fetch`."""
+        return self._fetch(_Question(report.latest[scope.kind], scope, f"{scope.key} latest 28 days", None), into)
 
     def offer(self, report: Report, scope: Scope, day: dt.date) -> Offer:
         """What GitHub has for a day, from its answer and the beginning of one file's. Raises like `fetch`."""
@@ -158,17 +174,34 @@ class GitHub:
     def _tries(self) -> _Tries:
         return _Tries(self._limits.api_tries, time.monotonic() + self._limits.patience)
 
-    def _links(self, report: Report, scope: Scope, day: dt.date, tries: _Tries) -> tuple[str, ...]:
-        url = self._url.copy_with(
-            path=self._url.path.rstrip("/") + report.endpoints[scope.kind].format(scope=scope.name),
-            params={"day": day.isoformat()},
+    def _fetch(self, question: _Question, into: Path) -> Fetched:
+        tries = self._tries()
+        stale: Expired | None = None
+        for _ in range(self._limits.link_rounds):
+            answer = self._links(question, tries)
+            try:
+                parts = self._downloads.fetch(answer.links, into=into, where=question.where, until=tries.until)
+                first = answer.first_day if question.day is None else None
+                return Fetched(answer.last_day, parts, tries.made, first)
+            except Expired as error:
+                stale = error
+                if not tries.left:
+                    break
+        raise Unavailable(
+            f"{question.where}: GitHub's file host keeps refusing fresh links ({stale}). Try again later."
         )
 
-        def ask() -> tuple[str, ...]:
+    def _links(self, question: _Question, tries: _Tries) -> _Answer:
+        url = self._url.copy_with(
+            path=self._url.path.rstrip("/") + question.path.format(scope=question.scope.name),
+            params={"day": question.day.isoformat()} if question.day else None,
+        )
+
+        def ask() -> _Answer:
             tries.left -= 1
             tries.made += 1
             try:
-                return self._ask(url, scope, day, tries)
+                return self._ask(url, question, tries)
             except _NoLinks as error:
                 # Once may be a hiccup; twice is another contract, which no third question changes back.
                 tries.without_links += 1
@@ -184,8 +217,8 @@ class GitHub:
             reraise=True,
         )(ask)
 
-    def _ask(self, url: httpx.URL, scope: Scope, day: dt.date, tries: _Tries) -> tuple[str, ...]:
-        where = f"{scope.key} {day}"
+    def _ask(self, url: httpx.URL, question: _Question, tries: _Tries) -> _Answer:
+        scope, where = question.scope, question.where
         as_app = partial(self._ask_as_app, scope=scope, where=where, tries=tries)
         signed = self.credentials.authorization(scope, as_app)
         response, body = self._follow("GET", url, where, signed)
@@ -201,10 +234,10 @@ class GitHub:
                 raise Unexpected(
                     f"{where}: {response.url.host} compresses although it was asked not to. Is a proxy in between?"
                 )
-            answer = _parse(body, day, where)
-            if unknown := answer.keys() - {"download_links", "report_day"}:
+            answer = _parse(body, where)
+            if unknown := answer.keys() - {"download_links", *_days_of(question)}:
                 self._tell_once(f"GitHub's answers have keys that this version does not know: {_names(unknown)}.")
-            return tuple(answer["download_links"])
+            return _dated(answer, question)
         if response.status_code == 401:
             raise self.credentials.refusal(scope, self._url.host)
         raise _error(response, body, scope, where, tries)
@@ -275,7 +308,29 @@ class GitHub:
             log.warning(text)
 
 
-def _parse(body: bytes, day: dt.date, where: str) -> dict[str, Any]:
+def _of_day(report: Report, scope: Scope, day: dt.date) -> _Question:
+    return _Question(report.endpoints[scope.kind], scope, f"{scope.key} {day}", day)
+
+
+def _days_of(question: _Question) -> tuple[str, ...]:
+    """The keys of an answer that say for which days the report is."""
+    return ("report_day",) if question.day else ("report_start_day", "report_end_day")
+
+
+def _dated(answer: dict[str, Any], question: _Question) -> _Answer:
+    """The answer with its days, which are those that were asked for."""
+    said = [answer.get(key) for key in _days_of(question)]
+    try:
+        first, *_, last = days = [dt.date.fromisoformat(str(day)) for day in [said[0], *said]]
+        right = days == [question.day, question.day] if question.day else first <= last
+    except ValueError:
+        right = False
+    if not right:
+        raise Unavailable(f"{question.where}: GitHub answered with the report of another day. Try again later.")
+    return _Answer(tuple(answer["download_links"]), first, last)
+
+
+def _parse(body: bytes, where: str) -> dict[str, Any]:
     """A 200 answer that has links; the ways in which GitHub says "no report (yet)" with a 200 are NotReady."""
     no_report = f"{where}: GitHub answered something that is not a report. Is a proxy or a sign-in page in between?"
     try:
@@ -294,8 +349,6 @@ def _parse(body: bytes, day: dt.date, where: str) -> dict[str, Any]:
         )
     if not links:
         raise NotReady(f"{where}: no report (yet), the list of links is empty.")
-    if answer.get("report_day") != day.isoformat():
-        raise Unavailable(f"{where}: GitHub answered with the report of another day. Try again later.")
     return answer
 
 

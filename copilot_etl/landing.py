@@ -41,7 +41,8 @@ class RawPart:
 class Manifest:
     """One version of a day's files. `changed` is false when landing it found it there already.
 
-    `accepted` is true when somebody said that it may be loaded although it lacks most people of the version before.
+    `accepted` is true when somebody said that it may be loaded although it lacks most people of the version before;
+    `is_first_look` when it is cut out of the report of the last 28 days, and the day's own file is still to come.
     """
 
     folder: Path
@@ -51,9 +52,19 @@ class Manifest:
     parts: tuple[RawPart, ...]
     changed: bool = False
     accepted: bool = False
+    is_first_look: bool = False
 
 
-def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched, fetched_at: dt.datetime) -> Manifest:
+def land(
+    root: Path,
+    report: str,
+    scope: str,
+    day: dt.date,
+    *,
+    fetched: Fetched,
+    fetched_at: dt.datetime,
+    is_first_look: bool = False,
+) -> Manifest:
     """Moves fetched files to their place and makes them the day's latest version.
 
     Equal content writes nothing. Parts are in place before the manifest names them, so a kill leaves the old
@@ -61,15 +72,14 @@ def land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched,
     """
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(root):
-        return _land(root, report, scope, day, fetched=fetched, fetched_at=fetched_at)
+        return _land(root / report / scope / day.isoformat(), fetched, fetched_at, is_first_look=is_first_look)
 
 
 def _alone(root: Path) -> FileLock:
     return FileLock(root / "landing.lock", mode=0o600)
 
 
-def _land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched, fetched_at: dt.datetime) -> Manifest:
-    folder = root / report / scope / day.isoformat()
+def _land(folder: Path, fetched: Fetched, fetched_at: dt.datetime, *, is_first_look: bool) -> Manifest:
     parts = tuple(RawPart(part.sha256, part.size, part.lines, part.host, part.etag) for part in fetched.parts)
     try:
         versions = _versions(folder)
@@ -77,7 +87,8 @@ def _land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched
         versions = []
         (folder / MANIFEST).replace(folder / f"{MANIFEST}.damaged")
     content_hash = _content_hash(parts)
-    new = not versions or versions[-1]["content_hash"] != content_hash
+    latest = versions[-1] if versions else {}
+    new = (latest.get("content_hash"), latest.get("is_first_look", False)) != (content_hash, is_first_look)
     for part in fetched.parts:
         target = folder / f"{part.sha256}.ndjson.zst"
         # Compared as stored, so that a file damaged on disk is mended by loading its day again.
@@ -91,6 +102,7 @@ def _land(root: Path, report: str, scope: str, day: dt.date, *, fetched: Fetched
             "fetched_at": fetched_at.isoformat(timespec="seconds"),
             "report_day": fetched.report_day.isoformat(),
             "parts": [asdict(part) for part in parts],
+            **({"is_first_look": True} if is_first_look else {}),
         }
         durable.sync_folder(folder)
         versions = [*versions, version]
@@ -196,4 +208,5 @@ def _manifest(folder: Path, version: dict[str, Any], *, changed: bool = False) -
         tuple(RawPart(**part) for part in version["parts"]),
         changed,
         version.get("accepted", False),
+        version.get("is_first_look", False),
     )

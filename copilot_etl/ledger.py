@@ -53,6 +53,10 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "last_seen_at": ("timestamp", "Last look, UTC."),
             "loaded_at": ("timestamp", "When that version was loaded, UTC."),
             "last_error": ("varchar", "What the last look that did not load said; null: it was fine."),
+            "is_first_look": (
+                "boolean",
+                "Whether that version is cut out of the report of the last 28 days, until the day's own file is there.",
+            ),
         },
         key="scope, report, day",
     ),
@@ -141,6 +145,7 @@ class LedgerDay:
     last_seen_at: dt.datetime
     loaded_at: dt.datetime | None
     last_error: str | None
+    is_first_look: bool | None = None
 
 
 _COLUMNS = ", ".join(OPS_TABLES["report_days"].columns)
@@ -210,11 +215,12 @@ def note_loaded(
     size: int,
     lake_hash: str,
     loaded_at: dt.datetime,
+    is_first_look: bool = False,
 ) -> None:
     """Writes down what the version is that has just been loaded; the day was looked at before."""
     connection.execute(
         "update ops.report_days set rows = ?, files = ?, bytes = ?, content_hash = ?, lake_hash = ?, "
-        "unknown_fields = ?, owner_id = ?, loaded_at = ? where scope = ? and report = ? and day = ?",
+        "unknown_fields = ?, owner_id = ?, loaded_at = ?, is_first_look = ? where scope = ? and report = ? and day = ?",
         [
             normalised.records,
             files,
@@ -224,6 +230,7 @@ def note_loaded(
             normalised.unknown_records,
             normalised.owner_id,
             loaded_at,
+            is_first_look,
             normalised.scope,
             normalised.report,
             normalised.day,

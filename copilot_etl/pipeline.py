@@ -11,15 +11,15 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 
-from copilot_etl import landing, records
+from copilot_etl import landing, latest, records
 from copilot_etl.coverage import LATE_DAYS, MISSING, days_left
 from copilot_etl.errors import (
     ConfigError,
@@ -30,7 +30,7 @@ from copilot_etl.errors import (
     Unavailable,
     WarehouseBusy,
 )
-from copilot_etl.github import GitHub, NotFound
+from copilot_etl.github import Fetched, GitHub, NotFound
 from copilot_etl.ledger import LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import Report, Scope
@@ -133,6 +133,8 @@ def _whose(path: Path) -> str:
 class Outcome:
     """What became of one scope's day. `state` is the ledger's (`missing` if it has none); `seconds` are by stage.
 
+    `is_first_look` says that its rows are from the report of the last 28 days, and the day's own file is to come.
+
     `changed` is true when rows were replaced; only then are `unknown_fields` (records by path), `new_fields` (those of
     them that were never met before), `restated_rows` (records that differ from the version before) and `table_rows`
     told. `unknown_records` is how many records of the loaded version have a field this project does not know;
@@ -155,6 +157,7 @@ class Outcome:
     table_rows: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     error: CopilotEtlError | None = None
+    is_first_look: bool = False
 
     @property
     def good(self) -> bool:
@@ -245,6 +248,57 @@ def run(
             ahead.close()
 
 
+def first_look(
+    reports: Sequence[Report],
+    *,
+    scopes: Sequence[Scope],
+    days: Iterable[dt.date],
+    github: GitHub,
+    store: Store,
+    warehouse: Warehouse,
+    clock: Callable[[], dt.datetime],
+) -> Iterator[Outcome]:
+    """Takes the days that are not here from GitHub's report of the last 28, which is one request a scope.
+
+    One outcome for each of the days that it has and whose own file is not loaded, by day; a scope without such a
+    report has one, for the last of the days. The days stay wanted: their own files replace all this. Raises like `run`.
+    """
+    days = sorted(days)
+    store.prepare()
+    store.sweep()
+    known = {(row.report, row.scope, row.day): row for row in warehouse.ledger()}
+    with ExitStack() as stack:
+        walks: list[_Walk] = []
+        for report in reports:
+            for scope in report.of(scopes) if report.latest else ():
+                folder = stack.enter_context(store.workspace())
+                try:
+                    found = _latest_days(report, scope, github, folder)
+                except CopilotEtlError as error:
+                    yield Outcome(report.name, scope.key, days[-1], "failed", error=error)
+                    if stops(error):
+                        return
+                    continue
+                for day, fetched in found.items():
+                    before = known.get((report.name, scope.key, day))
+                    if day in days and (before is None or before.loaded_at is None or before.is_first_look):
+                        source = _FirstLook(fetched, store, clock)
+                        walks.append(_Walk(report, scope, day, source, store, warehouse, clock, before, False))
+        owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
+        for walk in sorted(walks, key=lambda each: each.day):
+            outcome = walk.run(answered=True, owner_id=owners.get(walk.scope.key), fetched=lambda: None)
+            owners[walk.scope.key] = walk.owner_id
+            yield replace(outcome, is_first_look=True)
+
+
+def _latest_days(report: Report, scope: Scope, github: GitHub, folder: Path) -> dict[dt.date, Fetched]:
+    whole, by_day = folder / "whole", folder / "days"
+    for each in (whole, by_day):
+        each.mkdir()
+    fetched = github.fetch_latest(report, scope, into=whole)
+    return latest.days(fetched, where=f"{scope.key} latest 28 days", into=by_day)
+
+
 def rebuild(
     reports: Sequence[Report], *, store: Store, warehouse: Warehouse, clock: Callable[[], dt.datetime]
 ) -> Iterator[Outcome]:
@@ -296,6 +350,35 @@ class _Step:
         return self.day >= self.report.first_day[self.scope.kind] and days_left(self.day, now.date()) > 0
 
 
+class _Source(Protocol):
+    """Where a day's files come from."""
+
+    def take(self, step: _Step) -> tuple[landing.Manifest, float]:
+        """The landed version, and the seconds it took. Raises like GitHub.fetch."""
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstLook:
+    """A day cut out of the report of the last 28, which was fetched before."""
+
+    fetched: Fetched
+    store: Store
+    clock: Callable[[], dt.datetime]
+
+    def take(self, step: _Step) -> tuple[landing.Manifest, float]:
+        started = time.perf_counter()
+        manifest = landing.land(
+            self.store.raw,
+            step.report.name,
+            step.scope.key,
+            step.day,
+            fetched=self.fetched,
+            fetched_at=self.clock(),
+            is_first_look=True,
+        )
+        return manifest, time.perf_counter() - started
+
+
 class _Ahead:
     """Fetches and lands a day, the next one while its neighbour is being loaded.
 
@@ -320,7 +403,6 @@ class _Ahead:
         threading.Thread(target=work, name="fetch-ahead", daemon=True).start()
 
     def take(self, step: _Step) -> tuple[landing.Manifest, float]:
-        """The landed version, and the seconds it took. Raises like GitHub.fetch."""
         future = self._begun.pop(step.key, None)
         return future.result() if future else self._fetch(step)
 
@@ -344,12 +426,12 @@ class _Ahead:
 
 @dataclass
 class _Walk:
-    """One scope's day on its way, with what the ledger knew of it before; without `ahead` from its landed bytes."""
+    """One scope's day on its way, with what the ledger knew of it before; without `source` from its landed bytes."""
 
     report: Report
     scope: Scope
     day: dt.date
-    ahead: _Ahead | None
+    source: _Source | None
     store: Store
     warehouse: Warehouse
     clock: Callable[[], dt.datetime]
@@ -363,12 +445,12 @@ class _Walk:
         """
         self._seconds: dict[str, float] = {}
         self.owner_id = owner_id
-        if self.ahead is None:
+        if self.source is None:
             return self._replay()
-        return self._held(partial(self._arrive, self.ahead, fetched), answered=answered)
+        return self._held(partial(self._arrive, self.source, fetched), answered=answered)
 
-    def _arrive(self, ahead: _Ahead, fetched: Callable[[], None]) -> Outcome:
-        manifest = self._fetch(ahead)
+    def _arrive(self, source: _Source, fetched: Callable[[], None]) -> Outcome:
+        manifest = self._fetch(source)
         fetched()
         return self._load(manifest)
 
@@ -422,19 +504,18 @@ class _Walk:
                 CopilotEtlError(f"{self.scope.key} {self.day}: unforeseen {place}. Please report this.")
             )
 
-    def _fetch(self, ahead: _Ahead) -> landing.Manifest:
-        manifest, self._seconds["files"] = ahead.take(_Step(self.day, self.report, self.scope))
+    def _fetch(self, source: _Source) -> landing.Manifest:
+        manifest, self._seconds["files"] = source.take(_Step(self.day, self.report, self.scope))
         return manifest
 
     def _load(self, manifest: landing.Manifest) -> Outcome:
+        before = self.before
         outcome = self._outcome("loaded", files=len(manifest.parts), bytes=sum(part.size for part in manifest.parts))
-        is_loaded = self.before and self.before.loaded_at and self.before.content_hash == manifest.content_hash
-        if self.ahead and self.before and is_loaded:
-            state = "loaded" if self.before.rows else "loaded_empty"
+        same = before and before.loaded_at and before.content_hash == manifest.content_hash
+        if self.source and before and same and bool(before.is_first_look) == manifest.is_first_look:
+            state = "loaded" if before.rows else "loaded_empty"
             self._note(state)
-            return replace(
-                outcome, state=state, rows=self.before.rows or 0, unknown_records=self.before.unknown_fields or 0
-            )
+            return replace(outcome, state=state, rows=before.rows or 0, unknown_records=before.unknown_fields or 0)
         with self.store.alone():
             normalised = self._timed("tables", lambda: self._normalise(manifest))
             replaced = self._timed("load", lambda: self._replace(normalised, manifest))
@@ -454,6 +535,8 @@ class _Walk:
 
     def _hold_size(self, manifest: landing.Manifest, records: int) -> None:
         """A version that lost most people is not believed: lines can be lost before a file is signed."""
+        if self.before and self.before.is_first_look:
+            return  # the day's own file is, whatever was there before it
         before = (self.before.rows if self.before else 0) or 0
         is_shrunk = before and (not records or (before >= SHRUNK_ROWS and records < before / 2))
         if not is_shrunk or manifest.accepted:
@@ -491,7 +574,8 @@ class _Walk:
             size=sum(part.size for part in manifest.parts),
             seen_at=self.clock(),
             received_at=dt.datetime.fromisoformat(manifest.fetched_at),
-            is_replay=self.ahead is None,
+            is_replay=self.source is None,
+            is_first_look=manifest.is_first_look,
         )
 
     def _absent(self, error: NotReady) -> Outcome:
@@ -509,7 +593,7 @@ class _Walk:
 
     def _note(self, state: str, error: CopilotEtlError | None = None) -> None:
         text = str(error) if error else None
-        is_replay = self.ahead is None
+        is_replay = self.source is None
         look = Look(self.scope.key, self.report.name, self.day, state, self.clock(), text, is_replay=is_replay)
         self.warehouse.note([look])
 

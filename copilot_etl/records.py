@@ -230,13 +230,13 @@ def table_file(lake: Path, table: str, *, scope: str, day: dt.date) -> Path:
 # ------------------------------------------------------------------------------------------------ lines
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     part: int
     number: int
     text: bytes
 
 
-def _lines(part: int, stream: BinaryIO) -> Iterator[_Line]:
+def read_lines(part: int, stream: BinaryIO) -> Iterator[Line]:
     """The lines of one file, split on `\\n` only: other separators are legal inside JSON strings.
 
     Raises Refusal for a file that is no NDJSON at all.
@@ -259,9 +259,9 @@ def _lines(part: int, stream: BinaryIO) -> Iterator[_Line]:
         for line in lines:
             number += 1
             if line and not line.isspace():
-                yield _Line(part, number, line)
+                yield Line(part, number, line)
     if rest and not rest.isspace():
-        yield _Line(part, number + 1, rest)
+        yield Line(part, number + 1, rest)
 
 
 def _inflated(stream: BinaryIO) -> BinaryIO:
@@ -305,7 +305,7 @@ class _Capped:
         return block
 
 
-def _array(part: int, block: bytes, stream: BinaryIO) -> Iterator[_Line]:
+def _array(part: int, block: bytes, stream: BinaryIO) -> Iterator[Line]:
     """The elements of an array-wrapped file, each as a line of its own; `number` is the element's."""
     data = block + stream.read(_ARRAY_CAP)
     if stream.read(1):
@@ -316,24 +316,24 @@ def _array(part: int, block: bytes, stream: BinaryIO) -> Iterator[_Line]:
         raise Refusal("not NDJSON, and not a valid JSON array") from None
     for number, item in enumerate(items, 1):
         # A raw line break cannot stand inside a JSON string, so this changes white space only.
-        yield _Line(part, number, bytes(item).replace(b"\n", b" "))
+        yield Line(part, number, bytes(item).replace(b"\n", b" "))
 
 
 def _judged(
     gate: Gate, parts: Sequence[Opener], seen: set[Key], repeated: set[Key], *, scope: str, day: dt.date
-) -> Iterator[_Line]:
+) -> Iterator[Line]:
     """The lines that passed the gate, the first of each key; keys that stand more than once go to `repeated`."""
     for part, open_part in enumerate(parts, 1):
         line = None
         try:
             with open_part() as stream:
-                for line in _lines(part, stream):
+                for line in read_lines(part, stream):
                     key, text = gate.admit(line.text)
                     if key in seen:
                         repeated.add(key)
                     else:
                         seen.add(key)
-                        yield line if text is line.text else _Line(part, line.number, text)
+                        yield line if text is line.text else Line(part, line.number, text)
                     line = None  # what is refused before the next line is there is no fault of this one
         except Refusal as refusal:
             where = f"part {part} line {line.number}" if line else f"part {part}"
@@ -347,7 +347,7 @@ def _duplicates(report: Report, parts: Sequence[Opener], repeated: set[Key], *, 
     count = 0
     for part, open_part in enumerate(parts, 1):
         with open_part() as stream:
-            for line in _lines(part, stream):
+            for line in read_lines(part, stream):
                 where = f"part {part} line {line.number}"
                 key = key_of(report, msgspec.json.decode(line.text))
                 if key in repeated:
@@ -378,7 +378,7 @@ class _Piece:
     number: array[int]
 
 
-def _pieces(lines: Iterable[_Line]) -> Iterator[_Piece]:
+def _pieces(lines: Iterable[Line]) -> Iterator[_Piece]:
     texts: list[bytes] = []
     part, number = array("l"), array("l")
     size = 0

@@ -118,6 +118,8 @@ class Report:
     tables: tuple[Table, ...] = field(repr=False)
     owner: Mapping[ScopeKind, str] = field(default_factory=dict)
     """The field of a record that says whose report it is from, by kind of scope."""
+    latest: Mapping[ScopeKind, str] = field(default_factory=dict)
+    """Endpoints with the same records of the last 28 days at once, where GitHub has such a report."""
 
     def of(self, scopes: Sequence[Scope]) -> tuple[Scope, ...]:
         """Those of the scopes that have this report."""
@@ -214,6 +216,7 @@ USERS_1_DAY = Report(
     first_day={"org": date(2025, 12, 12), "enterprise": date(2025, 10, 10)},
     key=(_USER_ID,),
     owner={"org": "organization_id"},
+    latest={kind: f"/{place}/{{scope}}/copilot/metrics/reports/users-28-day/latest" for kind, place in _PLACES.items()},
     tables=(
         Table(
             "user_day",

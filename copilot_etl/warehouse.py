@@ -176,16 +176,19 @@ class Warehouse:
         seen_at: dt.datetime,
         received_at: dt.datetime | None = None,
         is_replay: bool = False,
+        is_first_look: bool = False,
     ) -> Replaced:
         """Replaces every table's rows of this scope and day with the lake's, and its notes, in one transaction.
 
-        `received_at` is when the bytes came from GitHub (default: `seen_at`); `is_replay` says that it was not asked.
+        `received_at` is when the bytes came from GitHub (default: `seen_at`); `is_replay` says that it was not asked;
+        `is_first_look` that the day's own file is still to come, which will restate nothing then.
         """
         scope, day = normalised.scope, normalised.day
         state = "loaded" if normalised.records else "loaded_empty"
         with self.connect() as connection, _transaction(connection):
             before = next(iter(ledger.read(connection, scope=scope, report=report.name, first=day, last=day)), None)
-            restated = before and before.loaded_at and before.content_hash != normalised.content_hash
+            own = before if before and before.loaded_at and not before.is_first_look else None
+            restated = own and own.content_hash != normalised.content_hash
             old = Contents(connection, report, scope=scope, day=day, name="old_contents") if restated else None
             connection.execute("set preserve_insertion_order = false")  # a day's rows have no order; a quarter faster
             for table in report.tables:
@@ -206,6 +209,7 @@ class Warehouse:
                 size=size,
                 lake_hash=records.lake_hash(lake, report, scope=scope, day=day),
                 loaded_at=seen_at,
+                is_first_look=is_first_look,
             )
             restated_rows = 0
             if before and old:

@@ -10,6 +10,8 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import dagster as dg
@@ -65,6 +67,11 @@ class DayConfig(dg.Config):
         description="Do not ask GitHub: read the files again that have landed, for example because a new version of "
         "copilot_etl knows more fields.",
     )
+    first_look: bool = Field(
+        default=False,
+        description="Take the chosen days from GitHub's report of the last 28 days, one request a scope, where their "
+        "own files are not loaded. The partitions stay open: the daily files replace this.",
+    )
 
 
 def stages(report: Report) -> dict[str, dg.AssetKey]:
@@ -114,7 +121,7 @@ def days(
                 context.log.info(_line(outcome))
             for report in reports:
                 mine = [outcome for outcome in outcomes if outcome.report == report.name]
-                whole = all(outcome.good and outcome.state != MISSING for outcome in mine)
+                whole = all(each.good and each.state != MISSING and not each.is_first_look for each in mine)
                 yield from _events(mine, day, whole and len(mine) == len(report.of(chosen.scopes)), report)
             failed += [outcome for outcome in outcomes if not outcome.good]
     except CopilotEtlError as error:
@@ -146,23 +153,29 @@ def _run(
         names = ", ".join(report.name for report in reports)
         raise ConfigError(f"No configured scope has the report {names}. Set COPILOT_ORGS or COPILOT_ENTERPRISES.")
     store = Store(chosen.data_dir)
+    asked: dict[str, Any] = {
+        "scopes": scopes,
+        "days": [dt.date.fromisoformat(key) for key in sorted(keys)],
+        "store": store,
+        "warehouse": Warehouse(store.warehouse),
+        "clock": lambda: dt.datetime.now(dt.UTC),
+    }
     with nullcontext() if config.from_raw else _github(chosen) as github:
+        if config.first_look and github:
+            looks = groupby(pipeline.first_look(reports, github=github, **asked), key=attrgetter("day"))
+            yield from ((day.isoformat(), [_announced(outcome) for outcome in found]) for day, found in looks)
+            return
         outcomes: list[Outcome] = []
-        for outcome in pipeline.run(
-            reports,
-            scopes=scopes,
-            days=[dt.date.fromisoformat(key) for key in sorted(keys)],
-            github=github,
-            store=store,
-            warehouse=Warehouse(store.warehouse),
-            clock=lambda: dt.datetime.now(dt.UTC),
-            accept_shrink=config.accept_shrink,
-        ):
-            ANNOUNCE(outcome)
-            outcomes.append(outcome)
+        for outcome in pipeline.run(reports, github=github, accept_shrink=config.accept_shrink, **asked):
+            outcomes.append(_announced(outcome))
             if len(outcomes) == a_day:
                 yield outcome.day.isoformat(), outcomes
                 outcomes = []
+
+
+def _announced(outcome: Outcome) -> Outcome:
+    ANNOUNCE(outcome)
+    return outcome
 
 
 def _github(chosen: settings.Settings) -> GitHub:

@@ -1,0 +1,79 @@
+"""GitHub's report of the last 28 days, taken apart into its days: a first look, until each day's own file is there.
+
+Its lines are those of the daily files, a person and a day each, and go from here on the same way.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import zstandard
+
+from copilot_etl.download import Part
+from copilot_etl.errors import Quarantined
+from copilot_etl.gate import Refusal
+from copilot_etl.github import Fetched
+from copilot_etl.records import read_lines
+
+
+class _Dated(msgspec.Struct, gc=False):
+    day: dt.date
+
+
+_day_of = msgspec.json.Decoder(_Dated).decode
+
+
+def days(fetched: Fetched, *, where: str, into: Path) -> dict[dt.date, Fetched]:
+    """One file a day that has lines, by day; each line as it came.
+
+    Works in an empty folder `into`. Raises Quarantined, naming part and line, when one is of no day of the report.
+    """
+    found: dict[dt.date, _Day] = {}
+    with ExitStack() as stack:
+        for number, part in enumerate(fetched.parts, 1):
+            line = None
+            try:
+                with part.path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+                    for line in read_lines(number, stream):
+                        day = _day_of(line.text).day
+                        if not (fetched.first_day or day) <= day <= fetched.report_day:
+                            raise Refusal("day is none of the report's")
+                        if day not in found:
+                            found[day] = stack.enter_context(_Day(into / f"{day}.zst", part.host))
+                        found[day].write(line.text)
+                        line = None
+            except (Refusal, msgspec.DecodeError, UnicodeDecodeError) as error:
+                reason = str(error) if isinstance(error, Refusal) else "no JSON object with a day"
+                place = f"part {number} line {line.number}" if line else f"part {number}"
+                raise Quarantined(f"{where}: {place}: {reason}. Not loaded; load days without --first-look.") from None
+    return {day: Fetched(day, (each.part,), fetched.requests) for day, each in sorted(found.items())}
+
+
+class _Day(AbstractContextManager["_Day"]):
+    """The lines of one day on their way to a file of its own."""
+
+    def __init__(self, path: Path, host: str) -> None:
+        self._path, self._host = path, host
+        self._file: BinaryIO = path.open("wb")
+        self._packed = zstandard.ZstdCompressor(level=1).stream_writer(self._file, closefd=True)
+        self._sha256 = hashlib.sha256()
+        self._size = self._lines = 0
+
+    def write(self, line: bytes) -> None:
+        line += b"\n"
+        self._packed.write(line)
+        self._sha256.update(line)
+        self._size += len(line)
+        self._lines += 1
+
+    def __exit__(self, *_: Any) -> None:
+        self._packed.close()
+
+    @property
+    def part(self) -> Part:
+        return Part(self._path, self._sha256.hexdigest(), self._size, self._lines, self._host, None)

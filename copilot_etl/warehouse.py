@@ -278,14 +278,16 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     with _transaction(connection):
         for schema in SCHEMAS:
             connection.execute(f"create schema if not exists {schema}")
+        new = {each[:2] for each in missing} - {known[:2] for known in have}
         for place in dict.fromkeys(each[:2] for each in missing):
-            if not any(known[:2] == place for known in have):
+            if place in new:
                 columns = [f'"{name}" {kind}' for *where, name, kind, _ in missing if tuple(where) == place]
                 key = [f"primary key ({keys[place]})"] if keys.get(place) else []
                 connection.execute(f'create table {place[0]}."{place[1]}" ({", ".join(columns + key)})')
                 comment_on(connection, f'table {place[0]}."{place[1]}"', tables[place])
         for schema, table, name, kind, meaning in missing:
-            connection.execute(f'alter table {schema}."{table}" add column if not exists "{name}" {kind}')
+            if (schema, table) not in new:
+                connection.execute(f'alter table {schema}."{table}" add column "{name}" {kind}')
             comment_on(connection, f'column {schema}."{table}"."{name}"', meaning)
 
 

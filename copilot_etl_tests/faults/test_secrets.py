@@ -24,11 +24,11 @@ from copilot_etl_tests.conftest import SMALL
 ROOT = Path(__file__).parents[2]
 FIRST = dt.date(2026, 1, 5)
 LOUD = """
-import logging
+import dataclasses, logging
 logging.basicConfig(level=logging.DEBUG, format="%(name)s %(message)s %(args)s")
 from copilot_etl import github
 from copilot_etl_tests.conftest import QUICK
-github.Limits = lambda: QUICK
+github.Limits = lambda: dataclasses.replace(QUICK, read_seconds=0.5, api_seconds=2.0, file_seconds=1.0)
 from copilot_etl.cli import main
 import copilot_etl.definitions
 for name in list(logging.root.manager.loggerDict):

@@ -50,9 +50,10 @@ _EARLY = 5 * 60.0
 
 
 class Credentials(Protocol):
-    """Signs requests. `kind` says in words how; it may be shown."""
+    """Signs requests. `kind` says in words how; it may be shown. `is_per_scope`: each scope has a token of its own."""
 
     kind: str
+    is_per_scope: bool
 
     def authorization(self, scope: Scope, ask: Ask) -> str | None:
         """The `Authorization` of a request about this scope, got with `ask` if there is none that still holds.
@@ -72,6 +73,8 @@ class Credentials(Protocol):
 
 class Token:
     """A token that was given, the same for every scope; None behind a gateway that signs in."""
+
+    is_per_scope = False
 
     def __init__(self, token: str | None) -> None:
         self._header = f"Bearer {token}" if token else None
@@ -123,6 +126,8 @@ class App:
     client id, `key` the text of its .pem file; ConfigError when that is no private key of an App. `now` is the
     machine's clock, `ticks` one that never jumps.
     """
+
+    is_per_scope = True
 
     def __init__(
         self,

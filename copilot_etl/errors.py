@@ -51,13 +51,17 @@ class Refused(CopilotEtlError):
 class Unavailable(CopilotEtlError):
     """Worth another try; `retry_after` is the server's own wait in seconds, when it named one.
 
-    `whole_run` is true for a wait that is the token's, not a day's: the run ends when it is too long to be waited for.
+    `whole_run` is true for a wait that is the token's, not a day's: the run ends when it is too long to be waited for;
+    `whole_scope` for one that is this scope's alone, since it has a token of its own.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, whole_run: bool = False) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, whole_run: bool = False, whole_scope: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.whole_run = whole_run
+        self.whole_scope = whole_scope
 
 
 class Unexpected(CopilotEtlError):

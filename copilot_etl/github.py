@@ -80,10 +80,14 @@ class _NoLinks(Unavailable):
 
 @dataclass(slots=True)
 class _Tries:
-    """The API requests that one scope's day may still cost, until when (monotonic), and how often a limit was met."""
+    """The API requests that one scope's day may still cost, until when (monotonic), and how often a limit was met.
+
+    `is_alone`: the scope has a token, and so a rate limit, of its own.
+    """
 
     left: int
     until: float
+    is_alone: bool
     made: int = 0
     limited: int = 0
     without_links: int = 0
@@ -172,7 +176,8 @@ class GitHub:
     # ---------------------------------------------------------------------------------------- asking
 
     def _tries(self) -> _Tries:
-        return _Tries(self._limits.api_tries, time.monotonic() + self._limits.patience)
+        until = time.monotonic() + self._limits.patience
+        return _Tries(self._limits.api_tries, until, self.credentials.is_per_scope)
 
     def _fetch(self, question: _Question, into: Path) -> Fetched:
         tries = self._tries()
@@ -421,5 +426,8 @@ def _limited(response: httpx.Response, where: str, tries: _Tries) -> Unavailable
     wait = max(wait, 1.0)
     until = (now + dt.timedelta(seconds=min(wait, 10**8))).strftime("%Y-%m-%d %H:%M UTC")
     return Unavailable(
-        f"{where}: GitHub's rate limit is reached until {until}. Run again after it.", retry_after=wait, whole_run=True
+        f"{where}: GitHub's rate limit is reached until {until}. Run again after it.",
+        retry_after=wait,
+        whole_run=not tries.is_alone,
+        whole_scope=tries.is_alone,
     )

@@ -192,9 +192,9 @@ def run(
 
     A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses is not
     asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not asked at
-    all; and of days that it is not known to keep, no more are asked for after three without a report. While a day is
-    loaded, the files of the next are fetched. With
-    `accept_shrink` a new version replaces an old one however many people it lacks. Raises WarehouseBusy and
+    all (of an App, whose installations have a limit each, not for that scope); and of days that it is not known to
+    keep, no more are asked for after three without a report. While a day is loaded, the files of the next are fetched.
+    With `accept_shrink` a new version replaces an old one however many people it lacks. Raises WarehouseBusy and
     ConfigError, after which nothing more would load.
     """
     days = list(days)
@@ -235,7 +235,9 @@ def run(
             outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), fetched=begin_next)
             if stops(outcome.error):
                 stopped.update({each.key: outcome.error for each in scopes if outcome.error})
-            elif isinstance(outcome.error, Refused):
+            elif isinstance(outcome.error, Refused) or (
+                isinstance(outcome.error, Unavailable) and outcome.error.whole_scope
+            ):
                 stopped[scope.key] = outcome.error
             elif outcome.good:
                 answered.add(scope.key)

@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,40 @@ def test_load_loads_builds_and_publishes_and_a_second_time_changes_nothing(shell
     with duckdb.connect(made.data / "published" / "copilot.duckdb", read_only=True) as connection:
         assert connection.execute("select count(*) from core.fct_user_day").fetchone() == (rows,)
     assert made.github.violations() == []
+
+
+def test_a_first_look_is_there_at_once_and_leaves_its_days_open(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    days = {str(TODAY - dt.timedelta(days=back)) for back in range(1, 29)}
+
+    result = made.run("load", "--first-look")
+
+    looks = len({(scope.login, day) for scope in SMALL for day in days if made.github.truth(scope.login, day)})
+    *_, last = result.stdout.splitlines()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert last == f"A first look at {looks} scope-days; `copilot-etl load` puts each day's own file in their place."
+    assert len([each for each in made.github.journal if each.side == "api"]) == len(SMALL)
+    assert not green(made)
+
+    second = made.run("load")
+
+    assert (second.returncode, second.stderr) == (0, "")
+    # A day without anybody is not in the report of 28 days, so the first of them may be another one.
+    assert green(made) == {day for day in days if day >= min(green(made))} and len(green(made)) > 20
+    with duckdb.connect(made.data / "warehouse.duckdb", read_only=True) as connection:
+        marks = connection.execute("select distinct coalesce(is_first_look, false) from ops.report_days").fetchall()
+        assert marks == [(False,)]
+        assert connection.execute("select count(*) from ops.restatements").fetchone() == (0,)
+
+
+def green(made: Shell) -> set[str]:
+    """The partitions that Dagster holds for loaded."""
+    with closing(sqlite3.connect(made.data / "dagster" / "history" / "runs" / "index.db")) as events:
+        found = events.execute(
+            "select partition from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION' "
+            """and asset_key = '["users_1_day", "load"]'"""
+        ).fetchall()
+    return {day for (day,) in found}
 
 
 def test_every_load_writes_the_report_which_names_nobody(shell: Callable[..., Shell]) -> None:
@@ -188,6 +223,8 @@ MISTAKES: list[tuple[list[str], dict[str, str], str]] = [
     (["--from", NEXT, "--to", DAY], {}, f"--from {NEXT} is after --to {DAY}."),
     (["--from", "2025-01-01"], {}, "--from: 2025-01-01 is before the first partition, 2025-12-12"),
     (["--to", DAY], {}, "--to needs --from."),
+    (["--first-look", "--from", DAY], {}, "--first-look takes the last 28 days from GitHub: leave out --from, --to"),
+    (["--first-look", "--report", "repos-1-day"], {}, "--first-look needs the report users-1-day: add it"),
     (["--from", DAY, "--scope", "other"], {}, "Scope 'other' is not configured; there is octo-org, octo-labs"),
     (["--from", DAY], {"DAGSTER_HOME": "relative"}, "DAGSTER_HOME: relative is not an absolute path."),
     (["--from", DAY], {"DAGSTER_HOME": "/proc/no"}, "Cannot write DAGSTER_HOME /proc/no: "),

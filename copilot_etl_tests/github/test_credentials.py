@@ -348,6 +348,23 @@ def test_a_limit_is_waited_for(as_app: AsApp) -> None:
     assert made.waits == [70.0]
 
 
+def test_a_limit_of_one_installation_leaves_the_others_alone(as_app: AsApp) -> None:
+    """GitHub counts the requests of each installation for itself; those of a person's token together."""
+    limit = Fault("rate_primary", scope="octo-org", times=None, args={"wait": 3600})
+    made = as_app(limit, played=app.App.installed("octo-org", "octo-labs"))
+
+    outcomes = load(made, ORG, LABS, days=3)
+
+    assert [(each.scope, each.state) for each in outcomes] == 3 * [("octo-org", "failed"), ("octo-labs", "loaded")]
+    assert len({each.error for each in outcomes if each.error}) == 1
+    assert asked(made).count(REPORT) == 1
+
+    made.changes = {}
+    made.github.journal.clear()
+    assert {each.state for each in load(made, ORG, LABS, days=3)} == {"failed"}
+    assert asked(made) == [REPORT]
+
+
 @pytest.mark.parametrize(
     "args",
     [

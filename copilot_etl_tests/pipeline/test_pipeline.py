@@ -12,13 +12,15 @@ import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from copilot_etl import coverage, landing, records
+from copilot_etl import coverage, landing, pipeline, records
 from copilot_etl.errors import Refused
+from copilot_etl.reports import REPORTS, Column, Report, Scope, Source, Table
 from copilot_etl.sandbox import Fault
+from copilot_etl.sandbox import reports as served
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.served import assert_equal_to_what_was_served, tables
 
@@ -278,3 +280,52 @@ def test_nothing_more_is_asked_after_a_token_dies_on_the_way(line: Callable[...,
 
     assert [outcome.state for outcome in outcomes] == ["loaded", "failed", "failed"]
     assert made.asked() == [(str(DAY), 200), (str(NEXT), 401)]
+
+
+def test_a_report_that_nobody_has_heard_of_is_one_entry_of_the_catalogue(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key, its columns and an array: gate, Parquet, table, comments, ledger and rebuild follow from them."""
+    made_up = Report(
+        name="hackathons-1-day",
+        endpoints={"org": "/orgs/{scope}/copilot/metrics/reports/hackathons-1-day"},
+        first_day={"org": dt.date(2026, 11, 1)},
+        key=(Column("hackathon_id", "id", "GitHub's id of the hackathon."),),
+        tables=(
+            Table("hackathon_day", "One row per scope, day and hackathon.", (Column("title", "text", "Its title."),)),
+            Table(
+                "hackathon_day_prize",
+                "One row per scope, day, hackathon and prize.",
+                (Column("place", "count", "1 is the first."), Column("credits", "amount", "Credits to win.")),
+                (Source("prizes"),),
+            ),
+        ),
+    )
+    offered = served.Report(made_up.name, {"orgs": dt.date(2026, 11, 1)})
+    for catalogue, entry in ((REPORTS, made_up), (served.REPORTS, offered), (served._BY_ADDRESS, offered)):
+        monkeypatch.setitem(cast(dict[str, Any], catalogue), made_up.name, entry)
+    made = line()
+    prizes = [{"place": 1, "credits": 90.5}, {"place": 2, "credits": 10}]
+    records = [{"day": str(DAY), "hackathon_id": 7, "title": "Ahoy", "prizes": prizes, "mood": "good"}]
+    made.github.publish("octo-org", DAY, records, report=made_up.name)
+
+    with made.client() as github:
+        (outcome,) = pipeline.run(
+            [made_up],
+            scopes=[Scope("org", "octo-org")],
+            days=[DAY],
+            github=github,
+            store=made.store,
+            warehouse=made.warehouse,
+            clock=lambda: made.now,
+        )
+
+    assert (outcome.state, outcome.rows, outcome.new_fields) == ("loaded", 1, ("mood",))
+    assert made.query("select hackathon_id, title, prizes_count, unknown_fields from raw.hackathon_day") == [
+        (7, "Ahoy", 2, '{"mood":"good"}')
+    ]
+    assert made.query("select place, credits from raw.hackathon_day_prize order by all") == [(1, 90.5), (2, 10.0)]
+    assert made.query("select comment from duckdb_columns() where column_name = 'place'") == [("1 is the first.",)]
+    rebuilt = list(pipeline.rebuild([made_up], store=made.store, warehouse=made.warehouse, clock=lambda: made.now))
+    assert [each.state for each in rebuilt] == ["loaded"]
+    assert made.query("select count(*) from raw.hackathon_day_prize") == [(2,)]

@@ -659,13 +659,22 @@ def _bytes(count: float) -> str:
 @main.command()
 @click.option("--port", default=0, help="Port of the API; the files are on the next free one. Default: any.")
 @click.option("--seed", default=7, show_default=True, help="Same seed, same data.")
-def sandbox(port: int, seed: int) -> None:
-    """Run the fake GitHub and print the variables that point to it."""
-    from copilot_etl.sandbox import Sandbox
+@click.option("--enterprise", is_flag=True, help="Let an enterprise own them, with reports of its own.")
+@click.option("--app", is_flag=True, help="Sign in as a GitHub App instead of with a token.")
+def sandbox(port: int, seed: int, enterprise: bool, app: bool) -> None:
+    """Run the fake GitHub and print the variables that point to it.
 
-    with Sandbox(seed=seed, ports=(port, 0)) as fake:
+    It serves every report of the catalogue, late and restated days among them; token and key are made up.
+    """
+    from copilot_etl.sandbox import ENTERPRISE, ORGANIZATIONS, Sandbox
+    from copilot_etl.sandbox.app import App
+
+    owner = ENTERPRISE if enterprise else None
+    scopes = [each.login for each in ORGANIZATIONS] + [f"enterprise.{each.slug}" for each in (owner,) if each]
+    signed_in = App.installed(*scopes) if app else None
+    with Sandbox(seed=seed, ports=(port, 0), enterprise=owner, app=signed_in) as fake:
         for name, value in fake.env().items():
-            click.echo(f"export {name}={value}")
+            click.echo(f"export {name}={shlex.quote(value)}")
         click.echo("# paste the lines above into another shell; Ctrl-C ends the sandbox", err=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()

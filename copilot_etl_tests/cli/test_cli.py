@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -399,15 +400,23 @@ def test_the_demo_does_not_mix_with_real_data(shell: Callable[..., Shell]) -> No
     assert "holds acme. Set COPILOT_DATA_DIR to another folder for the demo." in result.stderr
 
 
-def test_the_sandbox_prints_variables_that_work(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "copilot_etl", "sandbox"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+@pytest.mark.parametrize(
+    ("switches", "says"),
+    [
+        ([], "octo-org       users-1-day: 2 files for "),
+        (["--app", "--enterprise"], "App copilot-etl-sandbox, installation 7002, enterprise_copilot_metrics: read"),
+    ],
+    ids=["token", "App"],
+)
+def test_the_sandbox_prints_variables_that_work(tmp_path: Path, switches: list[str], says: str) -> None:
+    command = [sys.executable, "-m", "copilot_etl", "sandbox", *switches]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT)
     assert process.stdout
     try:
         lines = [process.stdout.readline()]
-        while "COPILOT_ALLOW_LOOPBACK_HTTP" not in lines[-1]:  # the last one
+        while not lines[-1].startswith("# paste"):
             lines.append(process.stdout.readline())
-        env = dict(line.removeprefix("export ").rstrip("\n").split("=", 1) for line in lines)
+        env = dict(shlex.split(line.removeprefix("export "))[0].split("=", 1) for line in lines[:-1])
         result = subprocess.run(
             [sys.executable, "-m", "copilot_etl", "check"],
             env={"PATH": os.environ["PATH"], **env, "COPILOT_DATA_DIR": str(tmp_path / "data")},
@@ -421,7 +430,7 @@ def test_the_sandbox_prints_variables_that_work(tmp_path: Path) -> None:
         process.communicate(timeout=20)
 
     assert (result.returncode, result.stderr) == (0, "")
-    assert "octo-org       users-1-day: 2 files for " in result.stdout
+    assert says in result.stdout
     assert process.returncode == 0
 
 

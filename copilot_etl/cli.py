@@ -164,6 +164,7 @@ def main() -> None:
 @click.option(
     "--accept-shrink", is_flag=True, help="Load a new version even if it has less than half of the loaded people."
 )
+@click.option("--force", is_flag=True, help="Fetch and load again even where GitHub says that nothing changed.")
 @click.option("--from-raw", is_flag=True, help="Do not ask GitHub: read the files again that have landed.")
 @click.option(
     "--first-look", is_flag=True, help="Take the last 28 days at once, in one request a scope, where they are not here."
@@ -175,6 +176,7 @@ def load(
     scopes: tuple[str, ...],
     reports: tuple[str, ...],
     accept_shrink: bool,
+    force: bool,
     from_raw: bool,
     first_look: bool,
     profile: bool,
@@ -214,7 +216,8 @@ def load(
             else "Every day is settled: loaded, and old enough to be final. Name days with --from and --to."
         )
         return
-    outcomes = _load(chosen, days, scopes, accept_shrink=accept_shrink, from_raw=from_raw, first_look=first_look)
+    config = {"accept_shrink": accept_shrink, "force": force, "from_raw": from_raw, "first_look": first_look}
+    outcomes = _load(chosen, days, scopes, **config)
     _tell(outcomes)
     if looks := sum(outcome.is_first_look and outcome.good for outcome in outcomes):
         click.echo(f"A first look at {looks} scope-days; `copilot-etl load` puts each day's own file in their place.")
@@ -276,16 +279,12 @@ def _coverage(chosen: Settings) -> tuple[ReportDay, ...]:
 
 
 def _load(
-    chosen: Settings,
-    days: Mapping[dt.date, tuple[str, ...]],
-    scopes: Sequence[str],
-    *,
-    accept_shrink: bool = False,
-    from_raw: bool = False,
-    first_look: bool = False,
+    chosen: Settings, days: Mapping[dt.date, tuple[str, ...]], scopes: Sequence[str], **config: bool
 ) -> list[Outcome]:
-    """Runs the load job over days and their reports, then the models job; the outcomes of all that was reached."""
-    config = {"scopes": list(scopes), "accept_shrink": accept_shrink, "from_raw": from_raw, "first_look": first_look}
+    """Runs the load job over days and their reports, then the models job; the outcomes of all that was reached.
+
+    `config` are the switches of `defs.pipeline.DayConfig`.
+    """
     outcomes: list[Outcome] = []
     asked = [scope for scope in chosen.scopes if scope.key in scopes or not scopes]
     wanted = sum(len(REPORTS[name].of(asked)) for names in days.values() for name in names)
@@ -303,7 +302,7 @@ def _load(
                     "dagster/asset_partition_range_start": str(first),
                     "dagster/asset_partition_range_end": str(last),
                 },
-                ops={"load_days": {"config": config}},
+                ops={"load_days": {"config": {"scopes": list(scopes), **config}}},
                 assets=[REPORTS[name].asset_prefix for name in names],
                 listener=announce,
                 tolerate="failed",

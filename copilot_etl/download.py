@@ -14,10 +14,10 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -73,7 +73,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A downloaded file, compressed with zstd at `path`; hash, size and lines are of the bytes as received."""
+    """A downloaded file, compressed with zstd at `path`; hashes, size and lines are of the bytes as received.
+
+    `md5` is what its host said of them in `Content-MD5`, held against the bytes; None when it said nothing.
+    """
 
     path: Path
     sha256: str
@@ -81,6 +84,7 @@ class Part:
     lines: int
     host: str
     etag: str | None
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,13 @@ class Downloads:
     def close(self) -> None:
         self._client.close()
 
-    def fetch(self, links: Sequence[str], *, into: Path, where: str, until: float) -> tuple[Part, ...]:
+    def fetch(
+        self, links: Sequence[str], *, into: Path, where: str, until: float, known: Iterable[Part] = ()
+    ) -> tuple[Part, ...]:
         """Downloads every link, up to four at once; on any failure nothing stays in the folder.
 
+        Of a file that its host says to be one of the `known` ones, by size and Content-MD5, the bytes are not read:
+        its Part is the known one.
         No file is begun again after `until` on the monotonic clock. Raises ConfigError for a host that is not allowed
         (before any connection), Expired for a link that needs renewal, Unavailable, Unexpected or Quarantined.
         """
@@ -122,8 +130,9 @@ class Downloads:
         addresses = list({link.partition("?")[0]: (self._hosts.allowed(link, where), link) for link in links}.values())
         stop = threading.Event()
         pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="download")
+        here: dict[tuple[str | None, str], Part] = {(part.md5, str(part.size)): part for part in known if part.md5}
         jobs = [
-            pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop, until)
+            pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop, until, here)
             for number, (url, link) in enumerate(addresses)
         ]
         try:
@@ -148,7 +157,16 @@ class Downloads:
             size = response.headers.get("content-length", "")
             return Head(response.url.host, int(size) if size.isdigit() else None)
 
-    def _fetch(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event, until: float) -> Part:
+    def _fetch(
+        self,
+        url: httpx.URL,
+        link: str,
+        path: Path,
+        where: str,
+        stop: threading.Event,
+        until: float,
+        known: Mapping[tuple[str | None, str], Part],
+    ) -> Part:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             stop=lambda state: (
@@ -159,10 +177,21 @@ class Downloads:
             wait=lambda state: asked_wait(state) or self._limits.backoff(state),
             sleep=tenacity.sleep_using_event(stop),
             reraise=True,
-        )(self._once, url, link, path, where, stop)
+        )(self._once, url, link, path, where, stop, known)
 
-    def _once(self, url: httpx.URL, link: str, path: Path, where: str, stop: threading.Event) -> Part:
+    def _once(
+        self,
+        url: httpx.URL,
+        link: str,
+        path: Path,
+        where: str,
+        stop: threading.Event,
+        known: Mapping[tuple[str | None, str], Part],
+    ) -> Part:
         with self._answer(url, link, where) as response:
+            said = response.headers.get("content-md5"), response.headers.get("content-length", "")
+            if said in known:
+                return replace(known[said], host=url.host, etag=_etag(response))
             return self._stored(response, path, url.host, where, stop)
 
     @contextmanager
@@ -235,8 +264,7 @@ class Downloads:
         if md5 and base64.b64encode(md5.digest()).decode() != promised:
             raise Unavailable(f"{where}: the file from {host} does not match its Content-MD5. Try again later.")
         lines += bool(last) and not last.endswith(b"\n")
-        etag = _ETAG.fullmatch(response.headers.get("etag", ""))
-        return Part(path, sha256.hexdigest(), size, lines, host, etag[0] if etag else None)
+        return Part(path, sha256.hexdigest(), size, lines, host, _etag(response), promised)
 
     def _too_large(self, where: str) -> Quarantined:
         return Quarantined(
@@ -280,3 +308,8 @@ class _Pace:
             if size - self._marked < self._limits.slow_bytes_per_second * self._limits.slow_seconds:
                 raise Unavailable(f"{self._where}: {self._host} sends too slowly. Try again later.")
             self._mark, self._marked = now, size
+
+
+def _etag(response: httpx.Response) -> str | None:
+    etag = _ETAG.fullmatch(response.headers.get("etag", ""))
+    return etag[0] if etag else None

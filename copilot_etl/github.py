@@ -152,13 +152,14 @@ class GitHub:
         """
         return self._links(_of_day(report, scope, day), self._tries()).links
 
-    def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path) -> Fetched:
+    def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path, known: Sequence[Part] = ()) -> Fetched:
         """Asks for the links and downloads every file into a folder: all of them, or nothing stays there.
 
+        The bytes of a file that is one of the `known` ones, as its host says, are not read again.
         Links that expire are asked for anew, never used again. Raises like `links`, and ConfigError for a link to
         a host that is not allowed.
         """
-        return self._fetch(_of_day(report, scope, day), into)
+        return self._fetch(_of_day(report, scope, day), into, known)
 
     def fetch_latest(self, report: Report, scope: Scope, *, into: Path) -> Fetched:
         """Downloads the report of the last 28 days, for which there is one request. Raises like `fetch`."""
@@ -179,13 +180,15 @@ class GitHub:
         until = time.monotonic() + self._limits.patience
         return _Tries(self._limits.api_tries, until, self.credentials.is_per_scope)
 
-    def _fetch(self, question: _Question, into: Path) -> Fetched:
+    def _fetch(self, question: _Question, into: Path, known: Sequence[Part] = ()) -> Fetched:
         tries = self._tries()
         stale: Expired | None = None
         for _ in range(self._limits.link_rounds):
             answer = self._links(question, tries)
             try:
-                parts = self._downloads.fetch(answer.links, into=into, where=question.where, until=tries.until)
+                parts = self._downloads.fetch(
+                    answer.links, into=into, where=question.where, until=tries.until, known=known
+                )
                 first = answer.first_day if question.day is None else None
                 return Fetched(answer.last_day, parts, tries.made, first)
             except Expired as error:

@@ -20,6 +20,7 @@ import zstandard
 from filelock import FileLock
 
 from copilot_etl import durable
+from copilot_etl.download import Part
 from copilot_etl.errors import Quarantined
 from copilot_etl.github import Fetched
 
@@ -28,13 +29,18 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class RawPart:
-    """One file of a version: SHA-256, size and lines are of the bytes as received."""
+    """One file of a version: SHA-256, MD5 (as its host said, if it did), size and lines are of the bytes as received.
+
+    `stored` is the SHA-256 of the compressed file; None of what an older version landed.
+    """
 
     sha256: str
     size: int
     lines: int
     host: str
     etag: str | None
+    md5: str | None = None
+    stored: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,10 @@ def _alone(root: Path) -> FileLock:
 
 
 def _land(folder: Path, fetched: Fetched, fetched_at: dt.datetime, *, is_first_look: bool) -> Manifest:
-    parts = tuple(RawPart(part.sha256, part.size, part.lines, part.host, part.etag) for part in fetched.parts)
+    parts = tuple(
+        RawPart(part.sha256, part.size, part.lines, part.host, part.etag, part.md5, _stored(part.path))
+        for part in fetched.parts
+    )
     try:
         versions = _versions(folder)
     except Quarantined:
@@ -92,7 +101,7 @@ def _land(folder: Path, fetched: Fetched, fetched_at: dt.datetime, *, is_first_l
     for part in fetched.parts:
         target = folder / f"{part.sha256}.ndjson.zst"
         # Compared as stored, so that a file damaged on disk is mended by loading its day again.
-        if not target.exists() or not filecmp.cmp(part.path, target, shallow=False):
+        if part.path != target and not (target.exists() and filecmp.cmp(part.path, target, shallow=False)):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             part.path.chmod(0o600)
             part.path.replace(target)
@@ -114,6 +123,25 @@ def versions(root: Path, report: str, scope: str, day: dt.date) -> tuple[Manifes
     """Every version of a day's files that has landed, the latest last."""
     folder = root / report / scope / day.isoformat()
     return tuple(_manifest(folder, version) for version in _versions(folder))
+
+
+def known(root: Path, report: str, scope: str, day: dt.date) -> tuple[Part, ...]:
+    """The files of the day's latest version that lie here as they landed, to be recognised when they are offered."""
+    try:
+        *_, latest = versions(root, report, scope, day)
+    except (Quarantined, ValueError):
+        return ()
+    found = []
+    for part in latest.parts:
+        path = latest.folder / f"{part.sha256}.ndjson.zst"
+        if part.md5 and part.stored and path.exists() and _stored(path) == part.stored:
+            found.append(Part(path, part.sha256, part.size, part.lines, part.host, part.etag, part.md5))
+    return tuple(found)
+
+
+def _stored(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def days(root: Path, report: str) -> tuple[tuple[str, dt.date], ...]:

@@ -182,6 +182,7 @@ def run(
     warehouse: Warehouse,
     clock: Callable[[], dt.datetime],
     accept_shrink: bool = False,
+    force: bool = False,
 ) -> Iterator[Outcome]:
     """Takes every day of every report and scope from GitHub to the warehouse, one outcome each.
 
@@ -194,8 +195,9 @@ def run(
     asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not asked at
     all (of an App, whose installations have a limit each, not for that scope); and of days that it is not known to
     keep, no more are asked for after three without a report. While a day is loaded, the files of the next are fetched.
-    With `accept_shrink` a new version replaces an old one however many people it lacks. Raises WarehouseBusy and
-    ConfigError, after which nothing more would load.
+    With `accept_shrink` a new version replaces an old one however many people it lacks; with `force` a day is fetched
+    and loaded again even where nothing changed. Raises WarehouseBusy and ConfigError, after which nothing more would
+    load.
     """
     days = list(days)
     if not days:
@@ -216,7 +218,7 @@ def run(
         return error
 
     steps = [_Step(day, report, scope) for day in days for report in reports for scope in report.of(scopes)]
-    ahead = _Ahead(github, store, clock) if github else None
+    ahead = _Ahead(github, store, clock, force=force) if github else None
     try:
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             report, scope, day = step.report, step.scope, step.day
@@ -231,7 +233,7 @@ def run(
                     ahead.begin(following)
 
             before = known.get(step.key)
-            walk = _Walk(report, scope, day, ahead, store, warehouse, clock, before, accept_shrink)
+            walk = _Walk(report, scope, day, ahead, store, warehouse, clock, before, accept_shrink, force)
             outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), fetched=begin_next)
             if stops(outcome.error):
                 stopped.update({each.key: outcome.error for each in scopes if outcome.error})
@@ -285,7 +287,7 @@ def first_look(
                     before = known.get((report.name, scope.key, day))
                     if day in days and (before is None or before.loaded_at is None or before.is_first_look):
                         source = _FirstLook(fetched, store, clock)
-                        walks.append(_Walk(report, scope, day, source, store, warehouse, clock, before, False))
+                        walks.append(_Walk(report, scope, day, source, store, warehouse, clock, before))
         owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
         for walk in sorted(walks, key=lambda each: each.day):
             outcome = walk.run(answered=True, owner_id=owners.get(walk.scope.key), fetched=lambda: None)
@@ -387,8 +389,8 @@ class _Ahead:
     One fetch is under way at a time, so GitHub sees no more at once than a fetch itself does.
     """
 
-    def __init__(self, github: GitHub, store: Store, clock: Callable[[], dt.datetime]) -> None:
-        self._github, self._store, self._clock = github, store, clock
+    def __init__(self, github: GitHub, store: Store, clock: Callable[[], dt.datetime], *, force: bool) -> None:
+        self._github, self._store, self._clock, self._force = github, store, clock, force
         self._begun: dict[tuple[str, str, dt.date], Future[tuple[landing.Manifest, float]]] = {}
         self._folders: set[Path] = set()
 
@@ -413,7 +415,8 @@ class _Ahead:
         report, scope, day = step.report, step.scope, step.day
         with self._store.workspace() as folder:
             self._folders.add(folder.parent)
-            fetched = self._github.fetch(report, scope, day, into=folder)
+            known = () if self._force else landing.known(self._store.raw, report.name, scope.key, day)
+            fetched = self._github.fetch(report, scope, day, into=folder, known=known)
             manifest = landing.land(
                 self._store.raw, report.name, scope.key, day, fetched=fetched, fetched_at=self._clock()
             )
@@ -438,7 +441,8 @@ class _Walk:
     warehouse: Warehouse
     clock: Callable[[], dt.datetime]
     before: LedgerDay | None
-    accept_shrink: bool
+    accept_shrink: bool = False
+    force: bool = False
 
     def run(self, *, answered: bool, owner_id: str | None, fetched: Callable[[], None]) -> Outcome:
         """`answered`: GitHub has shown this scope to the token before; `owner_id`: what its records name it.
@@ -513,8 +517,9 @@ class _Walk:
     def _load(self, manifest: landing.Manifest) -> Outcome:
         before = self.before
         outcome = self._outcome("loaded", files=len(manifest.parts), bytes=sum(part.size for part in manifest.parts))
-        same = before and before.loaded_at and before.content_hash == manifest.content_hash
-        if self.source and before and same and bool(before.is_first_look) == manifest.is_first_look:
+        is_loaded = before and before.loaded_at and not self.force
+        version = manifest.content_hash, manifest.is_first_look
+        if self.source and before and is_loaded and (before.content_hash, bool(before.is_first_look)) == version:
             state = "loaded" if before.rows else "loaded_empty"
             self._note(state)
             return replace(outcome, state=state, rows=before.rows or 0, unknown_records=before.unknown_fields or 0)

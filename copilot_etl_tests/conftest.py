@@ -56,7 +56,7 @@ class Line:
         }
         return GitHub(**{**values, **self.changes, **changes})
 
-    def load(self, *days: dt.date, scopes: Sequence[str] = ("octo-org",), accept_shrink: bool = False) -> list[Outcome]:
+    def load(self, *days: dt.date, scopes: Sequence[str] = ("octo-org",), **switches: bool) -> list[Outcome]:
         with self.client() as github:
             return list(
                 pipeline.run(
@@ -67,7 +67,7 @@ class Line:
                     store=self.store,
                     warehouse=self.warehouse,
                     clock=lambda: self.now,
-                    accept_shrink=accept_shrink,
+                    **switches,
                 )
             )
 

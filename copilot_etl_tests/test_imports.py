@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "download": {"errors", "hosts", "connection", "waits"},
     "credentials": {"reports", "errors", "waits"},
     "github": {"reports", "errors", "hosts", "connection", "waits", "download", "credentials"},
-    "landing": {"errors", "durable", "github"},
+    "landing": {"errors", "durable", "download", "github"},
     "models": {"reports", "errors"},
     "records": {"reports", "errors", "durable", "gate"},
     "latest": {"errors", "download", "gate", "github", "records"},

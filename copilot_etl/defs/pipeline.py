@@ -62,6 +62,10 @@ class DayConfig(dg.Config):
         default=False,
         description="Load a new version even if it has less than half of the people that are loaded now.",
     )
+    force: bool = Field(
+        default=False,
+        description="Fetch and load the days again even where GitHub says that nothing changed.",
+    )
     from_raw: bool = Field(
         default=False,
         description="Do not ask GitHub: read the files again that have landed, for example because a new version of "
@@ -166,7 +170,9 @@ def _run(
             yield from ((day.isoformat(), [_announced(outcome) for outcome in found]) for day, found in looks)
             return
         outcomes: list[Outcome] = []
-        for outcome in pipeline.run(reports, github=github, accept_shrink=config.accept_shrink, **asked):
+        for outcome in pipeline.run(
+            reports, github=github, accept_shrink=config.accept_shrink, force=config.force, **asked
+        ):
             outcomes.append(_announced(outcome))
             if len(outcomes) == a_day:
                 yield outcome.day.isoformat(), outcomes

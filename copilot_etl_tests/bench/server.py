@@ -1,15 +1,20 @@
 """A server on loopback that signs and serves made-up days: `python -m copilot_etl_tests.bench.server FOLDER...`.
 
 Prints its port, then serves until it is ended. Each folder holds the parts of one variant of a day; a day gets the
-variant of its number, with its own date written over the one in the file. With --restate, each further question for a
-day gets the next variant. It is a process of its own, so that what serves costs every client the same.
+variant of its number, with its own date written over the one in the file, and each file its Content-MD5. With
+--restate, each further question for a day gets the next variant. It is a process of its own, so that what serves costs
+every client the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import datetime as dt
+import functools
+import hashlib
 import json
+import sys
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +33,10 @@ class _Server(ThreadingHTTPServer):
         self.restate = restate
         self.delay = delay
         self.asked: Counter[str] = Counter()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client hangs up on a file that it knows
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -61,18 +70,28 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def _file(self, day: str, path: Path) -> None:
-        self._head("application/octet-stream", path.stat().st_size)
         with path.open("rb") as file:
             if day == DAY:
+                self._head("application/octet-stream", path.stat().st_size, md5=_md5(path))
                 self.connection.sendfile(file)
             else:
-                self.wfile.write(file.read().replace(DAY.encode(), day.encode()))
+                body = file.read().replace(DAY.encode(), day.encode())
+                self._head("application/octet-stream", len(body), md5=hashlib.md5(body, usedforsecurity=False).digest())
+                self.wfile.write(body)
 
-    def _head(self, kind: str, size: int, *, status: int = 200) -> None:
+    def _head(self, kind: str, size: int, *, status: int = 200, md5: bytes = b"") -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(size))
+        if md5:
+            self.send_header("Content-MD5", base64.b64encode(md5).decode())
         self.end_headers()
+
+
+@functools.cache
+def _md5(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
 
 
 def main() -> None:
@@ -81,6 +100,8 @@ def main() -> None:
     parser.add_argument("--restate", action="store_true", help="further questions for a day get the next variant")
     parser.add_argument("--delay", type=float, default=0.02, metavar="SECONDS", help="before each answer (%(default)s)")
     chosen = parser.parse_args()
+    for path in (path for folder in chosen.folders for path in folder.glob("part-*.ndjson")):
+        _md5(path)  # before anybody measures
     server = _Server(chosen.folders, restate=chosen.restate, delay=chosen.delay)
     print(server.server_address[1], flush=True)
     server.serve_forever()

@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 import pytest
@@ -329,3 +329,84 @@ def test_a_report_that_nobody_has_heard_of_is_one_entry_of_the_catalogue(
     rebuilt = list(pipeline.rebuild([made_up], store=made.store, warehouse=made.warehouse, clock=lambda: made.now))
     assert [each.state for each in rebuilt] == ["loaded"]
     assert made.query("select count(*) from raw.hackathon_day_prize") == [(2,)]
+
+
+# ------------------------------------------------------------------------------------------- what did not change
+
+
+def test_the_bytes_of_a_file_that_is_here_are_not_read_again(line: Callable[..., Line]) -> None:
+    """Its host says size and Content-MD5 before the bytes; with `force` they are read all the same."""
+    made = line(parts=3)
+    made.load(DAY)
+    made.github.faults = [Fault("truncate", side="blob", part=1, times=None)]
+
+    again = made.load(DAY)
+    forced = made.load(DAY, force=True)
+
+    assert [(each.state, each.changed, each.error) for each in again] == [("loaded", False, None)]
+    assert [each.state for each in forced] == ["failed"]
+    assert "broke off" in str(forced[0].error)
+
+
+def test_a_file_of_the_same_size_with_other_bytes_is_read(line: Callable[..., Line]) -> None:
+    made = line(parts=1)
+    records = made.github.truth("octo-org", DAY)
+    made.load(DAY)
+    renamed = {**records[0], "user_login": "x" * len(records[0]["user_login"])}
+    made.github.publish("octo-org", DAY, [renamed, *records[1:]])
+
+    (outcome,) = made.load(DAY)
+
+    assert outcome.changed
+    first, second = landing.versions(made.store.raw, "users-1-day", "octo-org", DAY)
+    assert first.parts[0].size == second.parts[0].size
+
+
+def test_a_day_is_loaded_again_by_force(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+    before = tables(made)
+    made.now += dt.timedelta(hours=1)
+
+    (outcome,) = made.load(DAY, force=True)
+
+    assert (outcome.state, outcome.changed) == ("loaded", True)
+    assert tables(made) == before
+    assert made.ledger()["octo-org", DAY].loaded_at == made.now.replace(tzinfo=None)
+    assert made.query("select count(*) from ops.restatements") == [(0,)]
+    assert len(landing.versions(made.store.raw, "users-1-day", "octo-org", DAY)) == 1
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut short", "removed", "of an older version"])
+def test_only_a_file_that_lies_as_it_landed_is_known(line: Callable[..., Line], harm: str) -> None:
+    made = line(parts=2)
+    made.load(DAY)
+    place = made.store.raw, "users-1-day", "octo-org", DAY
+    first, second = landing.known(*place)
+    if harm == "flipped":
+        first.path.write_bytes(bytes([*first.path.read_bytes()[:-1], first.path.read_bytes()[-1] ^ 1]))
+    elif harm == "cut short":
+        first.path.write_bytes(first.path.read_bytes()[:-1])
+    elif harm == "removed":
+        first.path.unlink()
+    else:
+        (version,) = landing.versions(*place)
+        for part in version.parts:
+            object.__setattr__(part, "stored", None if part.sha256 == first.sha256 else part.stored)
+        landing._write(
+            version.folder,
+            [
+                {
+                    "content_hash": version.content_hash,
+                    "fetched_at": version.fetched_at,
+                    "report_day": version.report_day,
+                    "parts": [asdict(part) for part in version.parts],
+                }
+            ],
+        )
+
+    assert landing.known(*place) == (second,)
+    (outcome,) = made.load(DAY)
+    assert (outcome.state, outcome.changed) == ("loaded", False)
+    with landing.open_part(landing.versions(*place)[-1], landing.versions(*place)[-1].parts[0]) as stream:
+        assert stream.read()

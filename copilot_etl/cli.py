@@ -586,6 +586,8 @@ def _show_scope(console: Console, scope: str, report: str, days: Sequence[Report
 def _sign(each: ReportDay | None) -> str:
     if each is None:
         return " "
+    if each.state == coverage.MISSING and each.is_here:
+        return "-"
     if each.state == "loaded":
         return "~" if each.is_wanted else "#"
     signs = {"loaded_empty": "o", "not_ready": ".", "no_report": "-", "failed": "!", "quarantined": "!"}

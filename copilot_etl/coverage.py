@@ -80,6 +80,8 @@ def coverage(
         for scope in report.of(scopes):
             known = rows.pop((scope.key, report.name), {})
             first = max(start, report.first_day[scope.kind])
+            if report.pages_of:  # no day before can be asked for
+                first = max(first, min(known, default=now.date() - dt.timedelta(days=1)))
             found += _days(report, scope, known, start=first, now=now, lookback_days=lookback_days)
     for strangers in rows.values():  # of a scope that is asked for no more
         found += [
@@ -99,13 +101,17 @@ def _days(
     lookback_days: int,
 ) -> Iterator[ReportDay]:
     today = now.date()
+    yesterday = today - dt.timedelta(days=1)
     window = max(start, today - dt.timedelta(days=lookback_days))
     kept_from = max(start, min(min(known, default=window), window))
     day = min(start, min(known, default=start))
     while day < today:
         row = known.get(day)
         is_kept = day >= kept_from
-        is_here = _is_here(row)
+        # A list shows what is now: what was not asked for in its time can be asked for no more.
+        is_past = bool(report.pages_of) and day < yesterday
+        is_here = _is_here(row) or is_past
+        is_settled = is_here if report.pages_of else row is not None and settled(row)
         ended = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
         yield ReportDay(
             scope.key,
@@ -113,7 +119,7 @@ def _days(
             day,
             row,
             is_here=is_here,
-            is_wanted=is_kept and not (row and settled(row)),
+            is_wanted=is_kept and not is_settled,
             is_overdue=is_kept and not is_here and now - ended > dt.timedelta(hours=OVERDUE_HOURS),
             days_left=days_left(day, today),
         )

@@ -16,9 +16,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import tenacity
@@ -55,6 +56,7 @@ class Limits:
     api_tries: int = 6
     redirects: int = 3
     link_rounds: int = 3
+    pages: int = 10_000
     patience: float = 15 * 60.0
     file_tries: int = 6
     file_seconds: float = 10 * 60.0
@@ -85,6 +87,34 @@ class Part:
     host: str
     etag: str | None
     md5: str | None = None
+
+
+class Lines(AbstractContextManager["Lines"]):
+    """A part that is not downloaded as it is but written line by line; `part` is right once it is closed."""
+
+    def __init__(self, path: Path, host: str) -> None:
+        self._path, self._host = path, host
+        self._file: BinaryIO = path.open("wb")
+        self._packed = zstandard.ZstdCompressor(level=1).stream_writer(self._file, closefd=True)
+        self._sha256 = hashlib.sha256()
+        self._size = self._lines = 0
+
+    def write(self, line: bytes) -> None:
+        line += b"\n"
+        self._packed.write(line)
+        self._sha256.update(line)
+        self._size += len(line)
+        self._lines += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._packed.flush(zstandard.FLUSH_FRAME)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._packed.close()
+
+    @property
+    def part(self) -> Part:
+        return Part(self._path, self._sha256.hexdigest(), self._size, self._lines, self._host, None)
 
 
 @dataclass(frozen=True, slots=True)

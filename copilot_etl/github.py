@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import tenacity
 
-from copilot_etl import __version__, connection
+from copilot_etl import __version__, connection, listing
 from copilot_etl.credentials import Credentials, Token
-from copilot_etl.download import Downloads, Expired, Head, Limits, Part
+from copilot_etl.download import Downloads, Expired, Head, Limits, Lines, Part
 from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
 from copilot_etl.hosts import Hosts
 from copilot_etl.reports import Report, Scope
@@ -27,7 +27,15 @@ from copilot_etl.waits import answered_at, asked_wait, retry_after
 API_VERSION = "2026-03-10"
 USER_AGENT = f"copilot_etl/{__version__}"
 
+_PAGE = 100  # the most that GitHub gives in one
+
+_T = TypeVar("_T")
+
 log = logging.getLogger(__name__)
+
+
+class NotShown(NotReady):
+    """An optional report that needs another permission than the reports of usage."""
 
 
 class NotFound(NotReady):
@@ -57,12 +65,16 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A report to ask for: `day` is the one it is for; None: the latest, whose days are GitHub's to say."""
+    """A report to ask for: `day` is the one it is for; None: the latest, whose days are GitHub's to say.
+
+    `is_list`: it comes in pages, and is not for every token.
+    """
 
     path: str
     scope: Scope
     where: str
     day: dt.date | None
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +167,13 @@ class GitHub:
     def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path, known: Sequence[Part] = ()) -> Fetched:
         """Asks for the links and downloads every file into a folder: all of them, or nothing stays there.
 
-        The bytes of a file that is one of the `known` ones, as its host says, are not read again.
+        The bytes of a file that is one of the `known` ones, as its host says, are not read again. A report in pages
+        becomes one file.
         Links that expire are asked for anew, never used again. Raises like `links`, and ConfigError for a link to
         a host that is not allowed.
         """
-        return self._fetch(_of_day(report, scope, day), into, known)
+        question = _of_day(report, scope, day)
+        return self._list(question, report.pages_of, into) if report.pages_of else self._fetch(question, into, known)
 
     def fetch_latest(self, report: Report, scope: Scope, *, into: Path) -> Fetched:
         """Downloads the report of the last 28 days, for which there is one request. Raises like `fetch`."""
@@ -173,6 +187,14 @@ class GitHub:
             return Offer(len(links), self._downloads.head(links[0], where))
         except Expired as error:
             raise Unavailable(f"{where}: GitHub's file host refuses a fresh link ({error}). Try again later.") from None
+
+    def count(self, report: Report, scope: Scope, day: dt.date) -> int:
+        """How many records a report in pages has now, from one small page. Raises like `links`."""
+        question = _of_day(report, scope, day)
+        tries = self._tries()
+        url = self._address(question, {"per_page": "1"})
+        _, body = self._retrying(partial(self._answer, url, question, tries), tries)
+        return listing.page(body, report.pages_of, where=question.where).total
 
     # ---------------------------------------------------------------------------------------- asking
 
@@ -200,14 +222,9 @@ class GitHub:
         )
 
     def _links(self, question: _Question, tries: _Tries) -> _Answer:
-        url = self._url.copy_with(
-            path=self._url.path.rstrip("/") + question.path.format(scope=question.scope.name),
-            params={"day": question.day.isoformat()} if question.day else None,
-        )
+        url = self._address(question, {"day": question.day.isoformat()} if question.day else None)
 
         def ask() -> _Answer:
-            tries.left -= 1
-            tries.made += 1
             try:
                 return self._ask(url, question, tries)
             except _NoLinks as error:
@@ -217,15 +234,85 @@ class GitHub:
                     raise Unexpected(str(error)) from None
                 raise
 
+        return self._retrying(ask, tries)
+
+    def _list(self, question: _Question, member: str, into: Path) -> Fetched:
+        """All pages of a list as one file, in the order of the people's ids, so that equal lists are equal bytes."""
+        made = 0
+        for _ in range(self._limits.link_rounds):
+            pages, requests = self._pages(question, member)
+            made += requests
+            records = dict(record for page in pages for record in page.records)
+            strays = sum(page.strays for page in pages)
+            if {page.total for page in pages} == {len(records) + strays}:
+                break
+        else:
+            raise Unavailable(f"{question.where}: the list of {member} changes while it is read. Try again later.")
+        if strays:
+            log.warning(f"{question.where}: {strays} {member} of nobody are left out.")
+        day = question.day or dt.date.min
+        with Lines(into / "00000.zst", self._url.host) as lines:
+            for user_id, record in sorted(records.items()):
+                lines.write(listing.line(day, user_id, record))
+        return Fetched(day, (lines.part,), made)
+
+    def _pages(self, question: _Question, member: str) -> tuple[list[listing.Page], int]:
+        """The pages as they are now, and how many requests they took; each page has the tries of a report."""
+        pages: list[listing.Page] = []
+        url: httpx.URL | None = self._address(question, {"per_page": str(_PAGE)})
+        requests = 0
+        while url:
+            if len(pages) == self._limits.pages:
+                raise Unexpected(f"{question.where}: the list of {member} has no end. Please report this.")
+            tries = self._tries()
+            response, body = self._retrying(partial(self._answer, url, question, tries), tries)
+            pages.append(listing.page(body, member, where=question.where))
+            requests += tries.made
+            url = self._next(url, response, question.where)
+        return pages, requests
+
+    def _next(self, url: httpx.URL, response: httpx.Response, where: str) -> httpx.URL | None:
+        """The address of the next page, which is the same but for its query; None after the last."""
+        said = response.links.get("next", {}).get("url")
+        if not said:
+            return None
+        try:
+            following = url.join(said)
+        except (httpx.InvalidURL, ValueError):
+            following = httpx.URL()
+        if following.copy_with(query=None) != url.copy_with(query=None) or following == url:
+            raise Unexpected(f"{where}: GitHub's next page is somewhere else; not asked for. Check GITHUB_API_URL.")
+        return following
+
+    def _address(self, question: _Question, params: dict[str, str] | None) -> httpx.URL:
+        path = self._url.path.rstrip("/") + question.path.format(scope=question.scope.name)
+        return self._url.copy_with(path=path, params=params)
+
+    def _retrying(self, ask: Callable[[], _T], tries: _Tries) -> _T:
+        """What is asked for, asked again while that may help."""
+
+        def once() -> _T:
+            tries.left -= 1
+            tries.made += 1
+            return ask()
+
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             stop=lambda state: tries.left <= 0 or time.monotonic() + asked_wait(state) > tries.until,
             wait=lambda state: asked_wait(state) or self._limits.backoff(state),
             sleep=self._sleep,
             reraise=True,
-        )(ask)
+        )(once)
 
     def _ask(self, url: httpx.URL, question: _Question, tries: _Tries) -> _Answer:
+        _, body = self._answer(url, question, tries)
+        answer = _parse(body, question.where)
+        if unknown := answer.keys() - {"download_links", *_days_of(question)}:
+            self._tell_once(f"GitHub's answers have keys that this version does not know: {_names(unknown)}.")
+        return _dated(answer, question)
+
+    def _answer(self, url: httpx.URL, question: _Question, tries: _Tries) -> tuple[httpx.Response, bytes]:
+        """A 200 answer and its body; every other one is raised as what it means."""
         scope, where = question.scope, question.where
         as_app = partial(self._ask_as_app, scope=scope, where=where, tries=tries)
         signed = self.credentials.authorization(scope, as_app)
@@ -242,13 +329,16 @@ class GitHub:
                 raise Unexpected(
                     f"{where}: {response.url.host} compresses although it was asked not to. Is a proxy in between?"
                 )
-            answer = _parse(body, where)
-            if unknown := answer.keys() - {"download_links", *_days_of(question)}:
-                self._tell_once(f"GitHub's answers have keys that this version does not know: {_names(unknown)}.")
-            return _dated(answer, question)
+            return response, body
         if response.status_code == 401:
             raise self.credentials.refusal(scope, self._url.host)
-        raise _error(response, body, scope, where, tries)
+        error = _error(response, body, scope, where, tries)
+        if question.is_list and isinstance(error, (Refused, NotFound)) and response.status_code in (403, 404):
+            raise NotShown(
+                f"{where}: the token may not read it ({response.status_code}): needs 'GitHub Copilot Business: read', "
+                "or manage_billing:copilot of a classic token."
+            )
+        raise error
 
     def _ask_as_app(
         self, method: str, path: str, signed: str, *, scope: Scope, where: str, tries: _Tries
@@ -317,7 +407,7 @@ class GitHub:
 
 
 def _of_day(report: Report, scope: Scope, day: dt.date) -> _Question:
-    return _Question(report.endpoints[scope.kind], scope, f"{scope.key} {day}", day)
+    return _Question(report.endpoints[scope.kind], scope, f"{scope.key} {day}", day, bool(report.pages_of))
 
 
 def _days_of(question: _Question) -> tuple[str, ...]:

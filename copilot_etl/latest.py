@@ -6,15 +6,13 @@ Its lines are those of the daily files, a person and a day each, and go from her
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import msgspec
 import zstandard
 
-from copilot_etl.download import Part
+from copilot_etl.download import Lines
 from copilot_etl.errors import Quarantined
 from copilot_etl.gate import Refusal
 from copilot_etl.github import Fetched
@@ -33,7 +31,7 @@ def days(fetched: Fetched, *, where: str, into: Path) -> dict[dt.date, Fetched]:
 
     Works in an empty folder `into`. Raises Quarantined, naming part and line, when one is of no day of the report.
     """
-    found: dict[dt.date, _Day] = {}
+    found: dict[dt.date, Lines] = {}
     with ExitStack() as stack:
         for number, part in enumerate(fetched.parts, 1):
             line = None
@@ -44,7 +42,7 @@ def days(fetched: Fetched, *, where: str, into: Path) -> dict[dt.date, Fetched]:
                         if not (fetched.first_day or day) <= day <= fetched.report_day:
                             raise Refusal("day is none of the report's")
                         if day not in found:
-                            found[day] = stack.enter_context(_Day(into / f"{day}.zst", part.host))
+                            found[day] = stack.enter_context(Lines(into / f"{day}.zst", part.host))
                         found[day].write(line.text)
                         line = None
             except (Refusal, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -52,28 +50,3 @@ def days(fetched: Fetched, *, where: str, into: Path) -> dict[dt.date, Fetched]:
                 place = f"part {number} line {line.number}" if line else f"part {number}"
                 raise Quarantined(f"{where}: {place}: {reason}. Not loaded; load days without --first-look.") from None
     return {day: Fetched(day, (each.part,), fetched.requests) for day, each in sorted(found.items())}
-
-
-class _Day(AbstractContextManager["_Day"]):
-    """The lines of one day on their way to a file of its own."""
-
-    def __init__(self, path: Path, host: str) -> None:
-        self._path, self._host = path, host
-        self._file: BinaryIO = path.open("wb")
-        self._packed = zstandard.ZstdCompressor(level=1).stream_writer(self._file, closefd=True)
-        self._sha256 = hashlib.sha256()
-        self._size = self._lines = 0
-
-    def write(self, line: bytes) -> None:
-        line += b"\n"
-        self._packed.write(line)
-        self._sha256.update(line)
-        self._size += len(line)
-        self._lines += 1
-
-    def __exit__(self, *_: Any) -> None:
-        self._packed.close()
-
-    @property
-    def part(self) -> Part:
-        return Part(self._path, self._sha256.hexdigest(), self._size, self._lines, self._host, None)

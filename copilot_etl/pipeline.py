@@ -30,7 +30,7 @@ from copilot_etl.errors import (
     Unavailable,
     WarehouseBusy,
 )
-from copilot_etl.github import Fetched, GitHub, NotFound
+from copilot_etl.github import Fetched, GitHub, NotFound, NotShown
 from copilot_etl.ledger import LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import Report, Scope
@@ -213,15 +213,28 @@ def run(
     def refusal(step: _Step) -> CopilotEtlError | None:
         """Why GitHub is not asked; None when it is."""
         error = stopped.get(step.scope.key)
+        if error is None and github and step.report.pages_of and step.day != clock().date() - dt.timedelta(days=1):
+            shown = f"GitHub shows {step.report.name} as they are now, which is the day before today; not asked for."
+            error = NotReady(f"{step.scope.key} {step.day}: {shown}")
         if error is None and out_of_reach[step.place] >= GONE_DAYS and not step.is_kept(clock()):
             error = NotReady(f"No report: GitHub keeps none of {step.scope.key} this old; not asked for.")
         return error
+
+    def here(step: _Step) -> Outcome | None:
+        """A list is taken once a day: later on the same day it would show another one."""
+        row = known.get(step.key)
+        if not (github and step.report.pages_of and row and row.loaded_at) or force:
+            return None
+        return Outcome(*step.key, "loaded" if row.rows else "loaded_empty", rows=row.rows or 0)
 
     steps = [_Step(day, report, scope) for day in days for report in reports for scope in report.of(scopes)]
     ahead = _Ahead(github, store, clock, force=force) if github else None
     try:
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             report, scope, day = step.report, step.scope, step.day
+            if outcome := here(step):
+                yield outcome
+                continue
             if error := refusal(step):
                 state = "no_report" if isinstance(error, NotReady) else "failed"
                 warehouse.note([Look(scope.key, report.name, day, state, clock(), str(error))])
@@ -229,7 +242,7 @@ def run(
                 continue
 
             def begin_next(following: _Step | None = following) -> None:
-                if ahead and following and not refusal(following):
+                if ahead and following and not here(following) and not refusal(following):
                     ahead.begin(following)
 
             before = known.get(step.key)
@@ -587,7 +600,7 @@ class _Walk:
 
     def _absent(self, error: NotReady) -> Outcome:
         age = (self.clock().date() - self.day).days
-        state = "not_ready" if age <= LATE_DAYS else "no_report"
+        state = "not_ready" if age <= LATE_DAYS and not isinstance(error, NotShown) else "no_report"
         self._note(state, error)
         if self.before and self.before.loaded_at:
             state = "loaded" if self.before.rows else "loaded_empty"

@@ -52,12 +52,17 @@ class Cost:
 def look(github: GitHub, reports: Sequence[Report], scope: Scope, *, start: dt.date, now: dt.datetime) -> Finding:
     """Asks for a recent day and for the oldest one, of the first report that the scope has: three requests at most.
 
-    All reports need the same permission and the same policy, so one speaks for all.
+    All reports need the same permission and the same policy, so one speaks for all; a list, which needs another one,
+    for itself.
     """
-    report = next((each for each in reports if scope.kind in each.endpoints), None)
-    if report is None:
+    its = [each for each in reports if scope.kind in each.endpoints]
+    if not its:
         return Finding(scope.key, f"has none of the reports {', '.join(each.name for each in reports)}.", 2)
     today = now.date()
+    lists = "; ".join(_count(github, each, scope, today) for each in its if each.pages_of)
+    report = next((each for each in its if not each.pages_of), None)
+    if report is None:
+        return Finding(scope.key, lists)
     recent = today - dt.timedelta(days=_RECENT_DAYS)
     oldest = max(start, report.first_day[scope.kind])
     while days_left(oldest, today) <= 0:
@@ -80,7 +85,15 @@ def look(github: GitHub, reports: Sequence[Report], scope: Scope, *, start: dt.d
     except CopilotEtlError as error:
         return Finding(scope.key, str(error), error.exit_code, getattr(error, "whole_run", False))
     size = (offer.head.size or 0) * offer.files if offer else 0
-    return Finding(scope.key, said, report=report.name, day_bytes=size)
+    return Finding(scope.key, f"{said}; {lists}" if lists else said, report=report.name, day_bytes=size)
+
+
+def _count(github: GitHub, report: Report, scope: Scope, today: dt.date) -> str:
+    """What a list says; that it is not shown is no fault."""
+    try:
+        return f"{report.name}: {github.count(report, scope, today - dt.timedelta(days=1))} now"
+    except CopilotEtlError as error:
+        return f"{report.name}: {error}"
 
 
 def cost(findings: Sequence[Finding], days: Sequence[ReportDay]) -> Cost:

@@ -120,6 +120,8 @@ class Report:
     """The field of a record that says whose report it is from, by kind of scope."""
     latest: Mapping[ScopeKind, str] = field(default_factory=dict)
     """Endpoints with the same records of the last 28 days at once, where GitHub has such a report."""
+    pages_of: str = ""
+    """Of a list in pages, which shows what is now and no day before: the member that holds its records."""
 
     def of(self, scopes: Sequence[Scope]) -> tuple[Scope, ...]:
         """Those of the scopes that have this report."""
@@ -616,8 +618,37 @@ REPOS_1_DAY = Report(
     ),
 )
 
+SEATS = Report(
+    name="seats",
+    # docs.github.com, REST API endpoints for Copilot user management
+    endpoints={"org": "/orgs/{scope}/copilot/billing/seats"},
+    first_day={"org": date(2025, 12, 12)},
+    key=(_USER_ID,),
+    pages_of="seats",
+    tables=(
+        Table(
+            "seat_day",
+            "One row per scope, day and person with a seat, as the seats stood when that day had ended.",
+            (
+                Column("user_login", "text", "Login at that time; changes on rename, so never a key."),
+                Column("created_at", "text", "When the seat was assigned (ISO 8601 as sent)."),
+                Column("updated_at", "text", "When it was last changed (ISO 8601 as sent); on its way out at GitHub."),
+                Column("pending_cancellation_date", "day", "Day on which the seat ends; null: it goes on."),
+                Column("last_activity_at", "text", "Last activity that GitHub saw (ISO 8601 as sent); null: none."),
+                Column("last_activity_editor", "text", "Editor of that activity, with versions, as sent."),
+                Column("last_authenticated_at", "text", "Last sign-in to Copilot (ISO 8601 as sent)."),
+                Column("plan_type", "text", "`business`, `enterprise` or `unknown`."),
+                Column("assignee", "json", "The person as sent."),
+                Column("assigning_team", "json", "The team that the seat is assigned through, as sent; null: none."),
+                Column("organization", "json", "The organization that the seat is of, as sent, where GitHub names it."),
+            ),
+        ),
+    ),
+)
+
 REPORTS: Mapping[str, Report] = {
-    report.name: report for report in (USERS_1_DAY, ORGANIZATION_1_DAY, ENTERPRISE_1_DAY, USER_TEAMS_1_DAY, REPOS_1_DAY)
+    report.name: report
+    for report in (USERS_1_DAY, ORGANIZATION_1_DAY, ENTERPRISE_1_DAY, USER_TEAMS_1_DAY, REPOS_1_DAY, SEATS)
 }
 
 

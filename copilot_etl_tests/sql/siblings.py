@@ -1,7 +1,8 @@
 """The sibling reports of users who are already loaded, made up so that they agree with them to the last line.
 
 GitHub's own totals are the sums of the users' rows, written down here once more and in another way than the models
-do it; every scope has two teams, one for odd and one for low ids, and one repository.
+do it; every scope has two teams, one for odd and one for low ids, one repository, and in an organization a seat for each person of
+the day and for somebody who is never there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ BREAKDOWNS = {
 
 
 def fill(warehouse: Warehouse) -> None:
-    """Adds totals, teams and repositories for every scope and day of `raw.user_day`, with their ledger rows."""
+    """Adds totals, teams, repositories and seats for every scope and day of `raw.user_day`, with their ledger rows."""
     totals(warehouse)
     with warehouse.connect() as connection:
         connection.execute(
@@ -44,7 +45,15 @@ def fill(warehouse: Warehouse) -> None:
             "'hello' as repo_name, 3 as pull_requests_total_created, 1 as pull_requests_total_created_by_copilot "
             "from raw.user_day"
         )
+        connection.execute(
+            "insert into raw.seat_day by name select scope, day, user_id, user_login, 'business' as plan_type, "
+            "'2026-01-05T08:00:00Z' as created_at, if(user_id % 3 = 0, day + 20, null) as pending_cancellation_date "
+            "from raw.user_day where not starts_with(scope, 'enterprise.') "
+            "union all select distinct scope, day, 999, 'nobody', 'business', '2026-01-05T08:00:00Z', null::date "
+            "from raw.user_day where not starts_with(scope, 'enterprise.')"
+        )
         _note(connection, "'user-teams-1-day'")
+        _note(connection, "'seats'", "not starts_with(scope, 'enterprise.')")
         _note(connection, "'repos-1-day'")
 
 
@@ -66,10 +75,10 @@ def counters_of(breakdown: str) -> tuple[str, ...]:
     return SEVEN[1:] if "language" in breakdown else SEVEN
 
 
-def _note(connection: duckdb.DuckDBPyConnection, report: str) -> None:
+def _note(connection: duckdb.DuckDBPyConnection, report: str, of: str = "true") -> None:
     connection.execute(
         f"insert into ops.report_days by name select * replace ({report} as report) "
-        "from ops.report_days where report = 'users-1-day'"
+        f"from ops.report_days where report = 'users-1-day' and {of}"
     )
 
 

@@ -42,6 +42,7 @@ LEDGER_OF = {
     "totals_day": "if(starts_with(scope, 'enterprise.'), 'enterprise-1-day', 'organization-1-day')",
     "user_team_day": "'user-teams-1-day'",
     "repo_day": "'repos-1-day'",
+    "seat_day": "'seats'",
 }
 """For the main table of a report its name, in SQL."""
 

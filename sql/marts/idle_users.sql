@@ -1,4 +1,4 @@
--- one row per scope and person ever seen in it, as of the scope's latest loaded day
+-- one row per scope and person ever seen in it or with a seat, as of the scope's latest loaded day
 with
 loaded as (
     select scope, day from ops.report_days
@@ -40,20 +40,46 @@ people as (
     group by user_id
 ),
 
+listings as (
+    select scope, max(day) as listed_day
+    from ops.report_days
+    where report = 'seats' and loaded_at is not null
+    group by scope
+    union all
+    select '(all organizations)' as scope, max(day) as listed_day
+    from ops.report_days
+    where report = 'seats' and loaded_at is not null
+    having count(*) > 0
+),
+
+seats as (
+    select activity.*
+    from core.fct_seat_activity as activity
+    inner join listings on activity.scope = listings.scope and activity.day = listings.listed_day
+),
+
 idle as (
     select
-        people.scope,
-        people.user_id,
-        latest.as_of_day,
-        dim_user.user_login,
+        coalesce(people.scope, seats.scope) as scope,
+        coalesce(people.user_id, seats.user_id) as user_id,
+        coalesce(latest.as_of_day, listings.listed_day) as as_of_day,
+        coalesce(dim_user.user_login, seats.user_login) as user_login,
+        if(listings.scope is null, null, seats.user_id is not null) as has_seat,
+        seats.assigned_at,
+        seats.pending_cancellation_date,
         people.first_active_day,
         people.last_active_day,
         people.last_engaged_day,
-        latest.as_of_day - people.last_active_day as days_idle,
-        latest.as_of_day - people.last_engaged_day as days_since_last_engaged,
+        -- of who has a seat and no row, GitHub may still know
+        as_of_day - coalesce(
+            people.last_active_day, if(seats.last_activity_day > as_of_day, as_of_day, seats.last_activity_day)
+        ) as days_idle,
+        as_of_day - people.last_engaged_day as days_since_last_engaged,
     from people
-    inner join latest on people.scope = latest.scope
-    left join core.dim_user as dim_user on people.user_id = dim_user.user_id
+    full join seats on people.scope = seats.scope and people.user_id = seats.user_id
+    left join latest on coalesce(people.scope, seats.scope) = latest.scope
+    left join listings on coalesce(people.scope, seats.scope) = listings.scope
+    left join core.dim_user as dim_user on coalesce(people.user_id, seats.user_id) = dim_user.user_id
 )
 
 select
@@ -63,6 +89,7 @@ select
     as_of_day,
     user_login,
     case
+        when days_idle is null then 'never'
         when days_idle <= 7 then '0-7'
         when days_idle <= 30 then '8-30'
         when days_idle <= 90 then '31-90'
@@ -74,5 +101,9 @@ select
     last_engaged_day,
     days_idle,
     days_since_last_engaged,
+
+    has_seat,
+    assigned_at,
+    pending_cancellation_date,
 from idle
 order by scope, user_id

@@ -11,6 +11,7 @@ people as (
         last_engaged_day,
         days_idle,
     from marts.idle_users
+    where first_active_day is not null
 ),
 
 -- days to look at: joined by equality, so the days before them are not even read

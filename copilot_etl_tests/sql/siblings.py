@@ -1,8 +1,8 @@
 """The sibling reports of users who are already loaded, made up so that they agree with them to the last line.
 
 GitHub's own totals are the sums of the users' rows, written down here once more and in another way than the models
-do it; every scope has two teams, one for odd and one for low ids, one repository, and in an organization a seat for each person of
-the day and for somebody who is never there.
+do it; every scope has two teams, one for odd and one for low ids, one repository, and in an organization a seat for
+each person of the day and for somebody who is never there.
 """
 
 from __future__ import annotations

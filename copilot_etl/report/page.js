@@ -1052,7 +1052,7 @@
           keys: [...series.map((each) => [each.tone, each.name]), ...freshKey()],
         }),
       ],
-      table: { source: "reconciliation_daily", note: "The values that differ, up to 100 of the newest a scope.", head, lines: () => listed.map(line) },
+      table: listed.length && { source: "reconciliation_daily", note: "The values that differ, up to 100 of the newest a scope.", head, lines: () => listed.map(line) },
     });
   }
 

@@ -633,6 +633,83 @@ def test_everything_has_a_name_for_those_who_listen(show: Callable[..., Shown]) 
     assert any("28 days" in name for name in charts)
 
 
+CONTRAST = """
+() => {
+  const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const over = (top, below, alpha) => top.map((v, n) => v * alpha + below[n] * (1 - alpha));
+  const ground = each => {
+    for (; each; each = each.parentElement) {
+      const [r, g, b, alpha = 1] = parse(getComputedStyle(each).backgroundColor);
+      if (alpha > 0) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const found = {};
+  for (const each of document.querySelectorAll('body *')) {
+    const words = [...each.childNodes].filter(n => n.nodeType === 3 && n.data.trim()).length;
+    if (!words || !each.getClientRects().length || each.closest('script, style, .unseen, .skip')) continue;
+    const style = getComputedStyle(each);
+    let below = ground(each);
+    const shade = each.matches('.cell') && each.querySelector('i');
+    if (shade) {
+      const { backgroundColor, opacity } = getComputedStyle(shade);
+      below = over(parse(backgroundColor).slice(0, 3), below, Number(opacity));
+    }
+    const ink = parse(each instanceof SVGElement ? style.fill : style.color).slice(0, 3);
+    const [a, b] = [light(ink), light(below)].sort((x, y) => y - x);
+    const name = `${each.tagName}.${each.getAttribute('class') || ''} ${ink} on ${below.map(Math.round)}`;
+    found[name] = (a + 0.05) / (b + 0.05);
+  }
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_stands_out_from_its_ground(show: Callable[..., Shown], scheme: str) -> None:
+    shown = show(include_users=True, scheme=scheme, choice=f"#scope={ALL}&from={FIRST}&to={LAST}")
+    shown.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    shown.page.locator("details .scroll").last.wait_for()
+
+    contrast = shown.page.evaluate(CONTRAST)
+
+    assert {name: ratio for name, ratio in contrast.items() if ratio < 4.5} == {}
+    assert len(contrast) > 30
+    assert any("cell" in name for name in contrast)
+    shown.page.evaluate("document.documentElement.style.setProperty('--soft', 'rgb(128, 128, 128)')")
+    assert min(shown.page.evaluate(CONTRAST).values()) < 4.5, "the measure would see a word that is too pale"
+
+
+@pytest.mark.parametrize("scope", [ALL, "octo-labs"])
+def test_tables_regions_and_headings_are_in_order(show: Callable[..., Shown], scope: str) -> None:
+    shown = show(include_users=True, choice=f"#scope={scope}&from={FIRST}&to={LAST}")
+    shown.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    shown.page.locator("details .scroll").last.wait_for()
+
+    assert shown.page.evaluate(
+        "[...document.querySelectorAll('table')].filter(each => !each.tBodies[0].rows.length || !each.caption)"
+        ".map(each => each.outerHTML)"
+    ) == []  # fmt: skip
+    assert shown.page.locator("th:not([scope])").count() == 0
+    assert shown.page.locator(".scroll:not([tabindex='0'][role=region][aria-label])").count() == 0
+    ids = shown.page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
+    assert len(ids) == len(set(ids))
+    named = "aria-labelledby", "aria-describedby"
+    for name in named:
+        assert set(
+            shown.page.evaluate(f"[...document.querySelectorAll('[{name}]')].map(e => e.getAttribute('{name}'))")
+        ) <= {*ids}
+    levels = [
+        int(each[1]) for each in shown.page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(e => e.tagName)")
+    ]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip([0, *levels], levels, strict=False))
+    landmarks = shown.page.evaluate("['header', 'main', 'footer'].map(each => document.querySelectorAll(each).length)")
+    assert landmarks == [1, 1, 1]
+
+
 def test_the_keyboard_reaches_every_control_and_chart(show: Callable[..., Shown]) -> None:
     shown = show()
 

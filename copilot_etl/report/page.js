@@ -376,7 +376,7 @@
       el("tbody", {}, lines.map((line) => {
         const bar = el("div", {}, known(line.part) ? el("i", {}) : null);
         bars.push([bar, line]);
-        return el("tr", {}, el("th", { scope: "row" }, line.name), el("td", { class: `bar ${line.tone || ""}`, "aria-hidden": "true" }, bar),
+        return el("tr", {}, el("th", { scope: "row" }, line.name), el("td", { class: `bar ${line.tone || ""} ${line.lit ? "lit" : ""}`, "aria-hidden": "true" }, bar),
           el("td", { class: "n" }, percent(line.share)), el("td", { class: "n" }, line.of), trend ? el("td", { class: "trend" }, spark(line.trend || []) || "") : null);
       })));
     for (const [bar, line] of bars) {
@@ -543,7 +543,7 @@
       what: "Counts people who reached a stage on two or more of the trailing 28 days (the first two: on one); stages overlap.",
       mart: "feature_adoption_funnel",
       empty: (!known(day) || !lines.some((each) => known(each.users))) && NOT_LOADED,
-      body: () => [rank("People by stage", lines.map((each) => ({ name: STAGES[each.stage] || each.stage, share: ratio(each.users, of), of: outOf(each.users, of) })), { unit: "Stage", measure: "People" })],
+      body: () => [rank("People by stage", lines.map((each) => ({ name: STAGES[each.stage] || each.stage, share: ratio(each.users, of), of: outOf(each.users, of), lit: each === agent })), { unit: "Stage", measure: "People" })],
       table: {
         head: ["Day", ...lines.map((each) => `#${STAGES[each.stage] || each.stage}`)],
         lines: () => byDay((at) => [iso(dateOf(at)), ...lines.map((each) => count(column("funnel", "users", each.key)[at]))]),
@@ -611,7 +611,7 @@
       what: "Counts person-days: one for each person and day with that feature, out of all person-days of the period; features overlap, so shares do not add up.",
       mart: "feature_usage_daily",
       empty: !first && NOT_LOADED,
-      body: () => [rank("Features by person-days", lines.map((each) => ({ name: each.name, share: ratio(each.sum, active), of: outOf(each.sum, active), trend: weekly(each.users) })),
+      body: () => [rank("Features by person-days", lines.map((each) => ({ name: each.name, share: ratio(each.sum, active), of: outOf(each.sum, active), trend: weekly(each.users), lit: each === first })),
         { unit: "Feature", measure: "Person-days", trend: "By week" }), remarks(changes("all", "feature"))],
       table: {
         note: "Prompts and generations are sums of the period.",
@@ -639,10 +639,10 @@
       const values = filled(name, "amount", key, (week) => known(column(`${name}_total`, "amount")[week]), from, to);
       return { key, name: (name === "ides" && own(EDITORS, key)) || label(name, key), values, sum: total(values), trend: values.map((value, n) => ratio(value, base[n])) };
     }).filter((each) => each.sum).sort((one, other) => (one.key === D.the_rest) - (other.key === D.the_rest) || other.sum - one.sum);
-    const shown = all.slice(0, MOST_BARS).map((each) => ({ ...each, share: ratio(each.sum, of), of: count(each.sum), tone: UNNAMED.includes(each.key) ? "weak" : "" }));
+    const first = all.find((each) => !UNNAMED.includes(each.key) && each.key !== D.the_rest);
+    const shown = all.slice(0, MOST_BARS).map((each) => ({ ...each, share: ratio(each.sum, of), of: count(each.sum), tone: UNNAMED.includes(each.key) ? "weak" : "", lit: each === first }));
     const rest = all.slice(MOST_BARS);
     if (rest.length) shown.push({ name: `${rest.length} more`, share: ratio(total(rest.map((each) => each.sum)), of), of: count(total(rest.map((each) => each.sum))), tone: "weak" });
-    const first = all.find((each) => !UNNAMED.includes(each.key) && each.key !== D.the_rest);
     return panel("third", {
       title,
       finding: first && `${first.name} leads with ${percent(ratio(first.sum, of))}: ${outOf(first.sum, of)} ${measure.toLowerCase()}.`,
@@ -774,7 +774,7 @@
     const first = plus(dateOf(chosen.from), 1 - dateOf(chosen.from).getUTCDate());
     const lines = rows("credit_months").filter(([month]) => utc(month) >= first && utc(month) <= dateOf(chosen.to)).slice(-8);
     const pooled = lines.some((line) => known(line[5]));
-    const head = ["Month", "#Credits", "#List value", "#A person"];
+    const head = ["Month", "#Credits", "#List value", "#Per person"];
     if (pooled) head.splice(2, 0, "#of the included");
     const last = lines.findLast((line) => known(line[1]));
     return panel("half", {
@@ -784,7 +784,7 @@
       mart: "ai_credits_org_month",
       empty: !last && "No month of this period has AI credits.",
       body: () => [el("div", { class: "plot scroll", tabindex: 0, role: "region", "aria-label": "AI credits by month" }, plainTable(head, lines.filter((line) => known(line[1])).map(([month, used, value, active, , pool, loaded, of]) => {
-        const line = [[`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}`, loaded < of ? el("span", { class: "under" }, ` ${loaded} of ${of} days`) : ""], amount(used), known(value) ? money.format(value) : "no data", `${amount(ratio(used, active))} for ${count(active)}`];
+        const line = [[`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}`, loaded < of ? el("span", { class: "under" }, ` ${loaded} of ${of} days`) : ""], amount(used), known(value) ? money.format(value) : "no data", [amount(ratio(used, active)), el("span", { class: "under" }, people(active))]];
         if (pooled) line.splice(2, 0, known(pool) ? `${percent(ratio(used, pool))} of ${amount(pool)}` : "no pool set");
         return line;
       }).reverse(), el("caption", { class: "unseen" }, "AI credits by month")))],
@@ -852,6 +852,12 @@
 
   // ------------------------------------------------------------------------------------- panels: can I trust it
 
+  // Counters of GitHub's record in words; one that is not here is shown by its own name.
+  const MEASURES = {
+    user_initiated_interaction_count: "prompts", code_generation_activity_count: "generations", code_acceptance_activity_count: "acceptances",
+    loc_suggested_to_add_sum: "lines suggested", loc_suggested_to_delete_sum: "deletions suggested", loc_added_sum: "lines added", loc_deleted_sum: "lines deleted", ai_credits_used: "AI credits",
+  };
+  const measured = (name) => own(MEASURES, name) || name;
   const inPeriod = (day) => utc(day) >= dateOf(chosen.from) && utc(day) <= dateOf(chosen.to);
   const signed = (value) => `${value < 0 ? "\u2212" : "+"}${amount(Math.abs(value))}`;
   const REPORT_TONES = ["s-accent", "s-n2", "s-a3", "s-n1", "s-a2"];
@@ -868,14 +874,14 @@
     const many = several(listed);
     const change = (line) => ratio(line.moved_to - line.moved_from, line.moved_from);
     const largest = listed.filter((line) => line.report === "users-1-day" && known(line.moved) && known(change(line))).sort((one, other) => Math.abs(change(other)) - Math.abs(change(one)))[0];
-    const moved = (line) => (!known(line.moved) ? "nothing large" : `${line.moved}: ${amount(line.moved_from)} to ${amount(line.moved_to)}${known(change(line)) ? ` (${change(line) < 0 ? "\u2212" : "+"}${percent(Math.abs(change(line)))})` : ""}`);
+    const moved = (line) => (!known(line.moved) ? "nothing large" : `${measured(line.moved)}: ${amount(line.moved_from)} to ${amount(line.moved_to)}${known(change(line)) ? ` (${change(line) < 0 ? "\u2212" : "+"}${percent(Math.abs(change(line)))})` : ""}`);
     const size = (line) => (line.records_before === line.records_after ? count(line.records_after) : `${count(line.records_before)} to ${count(line.records_after)} (${signed(line.records_after - line.records_before)})`);
     const head = ["Day", ...(many ? ["Scope"] : []), "Report", "Seen", "#Records", "#New", "#Gone", "#Changed", "Moved most"];
     const line = (each) => [long(utc(each.day)), ...(many ? [each.scope] : []), each.report, `${long(utc(each.seen_at.slice(0, 10)))}, ${each.days_late} ${each.days_late === 1 ? "day" : "days"} on`,
       size(each), count(each.rows_added), count(each.rows_removed), count(each.rows_changed), moved(each)];
     return panel("", {
       title: "What GitHub changed afterwards",
-      finding: known(times) && `${count(times)} ${times === 1 ? "restatement" : "restatements"} of ${count(touched)} ${touched === 1 ? "day" : "days"}${largest ? `; the most it moved a total of a day of people was ${largest.moved} of ${brief(utc(largest.day))}, by ${change(largest) < 0 ? "\u2212" : "+"}${percent(Math.abs(change(largest)))}` : ""}.`,
+      finding: known(times) && `${count(times)} ${times === 1 ? "restatement" : "restatements"} of ${count(touched)} ${touched === 1 ? "day" : "days"}${largest ? `; the largest changed the ${measured(largest.moved)} of ${brief(utc(largest.day))}${many ? ` in ${largest.scope}` : ""} by ${change(largest) < 0 ? "\u2212" : "+"}${percent(Math.abs(change(largest)))}` : ""}.`,
       what: "Counts the records (for users-1-day: people) that a newer version of a loaded day added, removed or changed, by the day that they speak of. All charts show the newest version.",
       mart: "restatements",
       empty: !known(times) && "GitHub changed no day of this period after it was loaded.",

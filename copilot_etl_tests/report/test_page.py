@@ -412,8 +412,7 @@ def test_what_github_changed_is_told_with_day_time_and_amount(
 
     panel = shown.panel("restatements")
     assert panel.locator(".finding").inner_text() == (
-        "2 restatements of 2 days; the most it moved a total of a day of people was loc_added_sum of "
-        f"{brief(day)}, by \u221225.0%."
+        f"2 restatements of 2 days; the largest changed the lines added of {brief(day)} by \u221225.0%."
     )
     written, seen = (f"{each.day} {each:%b %Y}" for each in (day, LAST))
     assert shown.cells("restatements")[0] == (
@@ -424,7 +423,7 @@ def test_what_github_changed_is_told_with_day_time_and_amount(
         "1",
         "2",
         "3",
-        "loc_added_sum: 200 to 150 (\u221225.0%)",
+        "lines added: 200 to 150 (\u221225.0%)",
     )
     assert (panel.locator("svg path.fill").first.get_attribute("d") or "").count("z") == 2
     shown.page.select_option("#scope", "octo-labs")
@@ -611,6 +610,36 @@ def test_paper_has_no_controls_and_a_light_ground(show: Callable[..., Shown]) ->
     assert not shown.page.locator("#choices").is_visible()
     assert shown.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert shown.page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_no_table_is_cut_on_paper(show: Callable[..., Shown], spoilt: Callable[..., Path]) -> None:
+    day = LAST - 3 * DAY
+    shown = show(
+        spoilt(restatement(day, "records", 900, 888), restatement(day, "loc_suggested_to_add_sum", 2000, 1500)),
+        width=688,  # what A4 leaves between its margins
+    )
+
+    shown.page.emulate_media(media="print")
+
+    right = shown.page.locator("table:visible").evaluate_all(
+        "all => all.map(each => [each.closest('.panel').querySelector('h3').textContent, "
+        "each.getBoundingClientRect().right - each.closest('.panel').getBoundingClientRect().right])"
+    )
+    assert {"Credits by month", "What GitHub changed afterwards", "Do newcomers stay?"} <= {name for name, _ in right}
+    assert {name: past for name, past in right if past > 1} == {}
+
+
+def test_the_dark_bar_is_the_one_that_the_sentence_speaks_of(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    lit = {
+        mart: shown.panel(mart).locator(".rank tr:has(.lit) th").all_inner_texts()
+        for mart in ("feature_adoption_funnel", "feature_usage_daily", "language_mix", "model_mix")
+    }
+    assert lit["feature_adoption_funnel"] == ["Agent mode"]
+    for mart in ("feature_usage_daily", "language_mix", "model_mix"):
+        (name,) = lit[mart]
+        assert shown.panel(mart).locator(".finding").inner_text().startswith(f"{name} leads")
 
 
 def test_everything_has_a_name_for_those_who_listen(show: Callable[..., Shown]) -> None:

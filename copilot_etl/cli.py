@@ -13,6 +13,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 from rich.console import Console
@@ -309,7 +310,7 @@ def _load(
             )
             if any(stops(outcome.error) for outcome in outcomes):
                 break
-        step("building the models")
+        step("building the models", 0)
         _execute(instance, "models")
     return outcomes
 
@@ -404,15 +405,15 @@ def _home(chosen: Settings) -> Path:
 
 
 @contextmanager
-def _progress(what: str, total: int | None) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal's stderr, silence elsewhere; the callback takes one step and says on what."""
+def _progress(what: str, total: int | None) -> Iterator[Callable[..., None]]:
+    """A bar on a terminal's stderr, silence where there is none or it knows text alone; the callback takes one step."""
     console = Console(stderr=True)
     columns = (
-        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"),
+        TextColumn(what), BarColumn(24), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True, disable=_is_plain(sys.stderr)) as bar:
         task = bar.add_task("", total=total)
-        yield lambda text: bar.update(task, advance=1, description=text)
+        yield lambda text, steps=1: bar.update(task, advance=steps, description=text)
 
 
 def _tell(outcomes: Sequence[Outcome]) -> None:
@@ -484,7 +485,7 @@ def rebuild() -> None:
             step(f"{outcome.scope} {outcome.day}")
 
         _execute(instance, "rebuild", listener=announce)
-        step("building the models")
+        step("building the models", 0)
         _execute(instance, "models", ops={"build_models": {"config": {"full": True}}})
     _tell(outcomes)
     sys.exit(max((outcome.error.exit_code for outcome in outcomes if outcome.error), default=0))
@@ -533,10 +534,8 @@ def status(as_json: bool) -> None:
     elif not any(each.row for each in days):
         click.echo(f"Nothing was loaded into {chosen.data_dir} yet. Try `copilot-etl demo` or `copilot-etl load`.")
     else:
-        console = Console(width=None if sys.stdout.isatty() else 100)
         for scope, report in sorted({(each.scope, each.report) for each in days}):
-            of_scope = [each for each in days if (each.scope, each.report) == (scope, report)]
-            _show_scope(console, scope, report, of_scope)
+            _show_scope(scope, report, [each for each in days if (each.scope, each.report) == (scope, report)])
     sys.exit(int(any(each.is_overdue for each in days)))
 
 
@@ -552,35 +551,61 @@ def _day(each: ReportDay) -> dict[str, Any]:
     }
 
 
-def _show_scope(console: Console, scope: str, report: str, days: Sequence[ReportDay]) -> None:
+def _show_scope(scope: str, report: str, days: Sequence[ReportDay]) -> None:
     first = next((n for n, each in enumerate(days) if each.row or each.is_wanted), 0)
     never, kept = days[:first], days[first:]
     states = Counter(each.state for each in kept)
-    console.print(f"[bold]{scope}[/bold] {report}: " + ", ".join(f"{n} {state}" for state, n in sorted(states.items())))
-    grid = Table(show_header=False, box=None, padding=(0, 1))
+    _say(f"{_bold(scope)} {report}: " + ", ".join(f"{n} {state}" for state, n in sorted(states.items())), indent="")
     by_day = {each.day: each for each in kept}
     month = kept[0].day.replace(day=1)
     while month <= kept[-1].day:
         following = (month + dt.timedelta(days=32)).replace(day=1)
         signs = "".join(_sign(by_day.get(month + dt.timedelta(days=n))) for n in range((following - month).days))
-        grid.add_row(f"{month:%Y-%m}", signs)
+        click.echo(f"  {month:%Y-%m}  {signs}".rstrip())
         month = following
-    console.print(grid)
-
-    def say(text: str) -> None:
-        console.print(f"  {text}", markup=False, highlight=False, soft_wrap=True)
-
     for row in [each.row for each in kept if each.row and each.state in ("failed", "quarantined")][-5:]:
-        say(f"{row.state} after {row.attempts} looks since {row.first_seen_at:%Y-%m-%d}: {row.last_error}")
+        looks = "1 look" if row.attempts == 1 else f"{row.attempts} looks"
+        _say(f"{row.state} after {looks} since {row.first_seen_at:%Y-%m-%d}: {row.last_error}")
+    if first_looks := sum(bool(each.row and each.row.is_first_look) for each in kept):
+        _say(f"{_days_are(first_looks)} a first look, until the day's own file is loaded")
     if wanted := [each.day for each in kept if each.is_wanted]:
-        say(f"next run asks for {len(wanted)} days, {wanted[0]} to {wanted[-1]}")
+        asked = f"1 day, {wanted[0]}" if len(wanted) == 1 else f"{len(wanted)} days, {wanted[0]} to {wanted[-1]}"
+        _say(f"next run asks for {asked}")
     if overdue := [each.day for each in kept if each.is_overdue]:
-        say(f"{len(overdue)} days are not here {coverage.OVERDUE_HOURS} hours after their end, {overdue[0]} first")
+        end = "its end" if len(overdue) == 1 else "their end"
+        _say(f"{_days_are(len(overdue))} not here {coverage.OVERDUE_HOURS} hours after {end}, {overdue[0]} first")
     if never and never[-1].day >= never[0].day:
-        say(f"{len(never)} days were never asked for: copilot-etl load --from {never[0].day} --to {never[-1].day}")
+        asked = "1 day was" if len(never) == 1 else f"{len(never)} days were"
+        _say(f"{asked} never asked for: copilot-etl load --from {never[0].day} --to {never[-1].day}")
     today = dt.datetime.now(dt.UTC).date()
     if leaving := coverage.warning([(each.scope, each.day) for each in days if each.is_leaving], today):
-        say(leaving)
+        _say(leaving)
+
+
+def _days_are(number: int) -> str:
+    return "1 day is" if number == 1 else f"{number} days are"
+
+
+def _is_plain(stream: TextIO) -> bool:
+    """Whether a stream takes text alone: a file, a pipe, a terminal that knows no more or is told so (no-color.org)."""
+    return not stream.isatty() or os.environ.get("TERM") == "dumb" or bool(os.environ.get("NO_COLOR"))
+
+
+def _bold(text: str) -> str:
+    return text if _is_plain(sys.stdout) else click.style(text, bold=True)
+
+
+def _say(text: str, indent: str = "  ") -> None:
+    """A line of its own in a file, where it is searched for; on a terminal folded between words, none of them cut."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = textwrap.fill(
+            text, width - 1, initial_indent=indent, subsequent_indent=indent + "  ",
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
+    else:
+        text = indent + text
+    click.echo(text)
 
 
 def _sign(each: ReportDay | None) -> str:

@@ -150,6 +150,50 @@ def settled(row: LedgerDay) -> bool:
     return row.state in ("loaded", "loaded_empty") and (row.last_seen_at.date() - row.day).days >= RESTATED_DAYS
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest day of a scope that is loaded, if any, and how many complete days (UTC) have come after it.
+
+    `is_late` says that the next one should be here by now; `reason` is what is known of that one.
+    """
+
+    scope: str
+    day: dt.date | None
+    days_behind: int
+    is_late: bool
+    reason: str
+
+
+def newest(found: Iterable[ReportDay], now: dt.datetime) -> tuple[Newest, ...]:
+    """Of days of one report, the newest loaded one of each scope. `now` is aware, in UTC."""
+    scopes: dict[str, list[ReportDay]] = {}
+    for each in found:
+        scopes.setdefault(each.scope, []).append(each)
+    return tuple(_newest(scope, days, now) for scope, days in sorted(scopes.items()))
+
+
+def _newest(scope: str, days: Sequence[ReportDay], now: dt.datetime) -> Newest:
+    at = max((n for n, each in enumerate(days) if each.row and each.row.loaded_at), default=-1)
+    since = days[at + 1 :]
+    if not since:
+        return Newest(scope, days[at].day, 0, False, "")
+    ended = dt.datetime.combine(since[0].day + dt.timedelta(days=1), dt.time(), tzinfo=dt.UTC)
+    row = since[0].row
+    if row is None:
+        reason = "nobody asked GitHub for it. Is the schedule on? Load it: copilot-etl load"
+    elif row.state in ("not_ready", "no_report"):
+        reason = f"GitHub had no report of it when it was last asked, {row.last_seen_at:%Y-%m-%d %H:%M} UTC"
+    else:
+        reason = f"it is {row.state}: {row.last_error}"
+    return Newest(
+        scope,
+        days[at].day if at >= 0 else None,
+        len(since),
+        now - ended > dt.timedelta(hours=OVERDUE_HOURS),
+        f"{since[0].day}: {reason}",
+    )
+
+
 def days_left(day: dt.date, today: dt.date) -> int:
     """How many days GitHub still keeps a report; zero or less when it is gone (one year, as documented)."""
     try:

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "warehouse": {"reports", "errors", "durable", "records", "ledger"},
     "dictionary": {"models"},
     "published": {"reports", "errors", "durable", "models", "dictionary", "ledger", "warehouse"},
+    "preview": {"models"},
     "coverage": {"reports", "ledger"},
     "pipeline": {"reports", "errors", "github", "landing", "latest", "records", "ledger", "coverage", "warehouse"},
     "profile": {"reports", "records", "pipeline"},

@@ -23,7 +23,7 @@ from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
 from copilot_etl.github import GitHub
 from copilot_etl.ledger import LedgerDay
 from copilot_etl.pipeline import Outcome, Store
-from copilot_etl.reports import REPORTS, Report, Scope
+from copilot_etl.reports import REPORTS, USERS_1_DAY, Report, Scope, raw_columns
 from copilot_etl.warehouse import Warehouse
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill_policy is a beta parameter in 1.13
@@ -51,16 +51,25 @@ PARTITIONS = dg.DailyPartitionsDefinition(start_date=settings.read().start_day.i
 
 
 class DayConfig(dg.Config):
-    """What a launch may choose."""
+    """What a launch may choose; as it stands, the chosen days of all scopes are asked for."""
 
+    look_back: int = Field(
+        default=0,
+        ge=0,
+        le=365,
+        description="Look-back: look again at so many days before the first chosen one, too. GitHub restates a day for "
+        "about three days, so 4 with yesterday brings everything up to date. A day that is unchanged is not rewritten. "
+        "(How far the schedule looks back is the setting COPILOT_LOOKBACK_DAYS.)",
+    )
     scopes: list[str] = Field(
         default=[],
-        description="Only these scopes (as in the tables: `acme`, `enterprise.acme`). Empty: all of COPILOT_ORGS and "
+        description="Scopes: only these (as in the tables: `acme`, `enterprise.acme`). Empty: all of COPILOT_ORGS and "
         "COPILOT_ENTERPRISES. A partition turns green only when all of them were looked at together.",
     )
     accept_shrink: bool = Field(
         default=False,
-        description="Load a new version even if it has less than half of the people that are loaded now.",
+        description="Force: load a new version even if it has less than half of the people that are loaded now. "
+        "Without it such a version is quarantined, and what is loaded stays.",
     )
     force: bool = Field(
         default=False,
@@ -86,7 +95,9 @@ def stages(report: Report) -> dict[str, dg.AssetKey]:
 def _specs(report: Report) -> list[dg.AssetSpec]:
     files, tables, load = stages(report).values()
 
-    def spec(key: dg.AssetKey, after: Sequence[dg.AssetKey], kinds: set[str], description: str) -> dg.AssetSpec:
+    def spec(
+        key: dg.AssetKey, after: Sequence[dg.AssetKey], kinds: set[str], description: str, place: str = ""
+    ) -> dg.AssetSpec:
         return dg.AssetSpec(
             key,
             deps=after,
@@ -95,13 +106,37 @@ def _specs(report: Report) -> list[dg.AssetSpec]:
             group_name="raw",
             skippable=True,
             owners=["team:data"],
+            metadata=_tables(report, place) if place else {},
         )
 
     return [
         spec(files, [], {"github", "file"}, f"The files of `{report.name}` as GitHub signed them, stored once."),
-        spec(tables, [files], {"parquet"}, f"The records of `{report.name}`, checked and unfolded, in the lake."),
-        spec(load, [tables], {"duckdb"}, f"The `raw` tables of `{report.name}`: each day replaced whole."),
+        spec(
+            tables, [files], {"parquet"}, f"The records of `{report.name}`, checked and unfolded, in the lake.", "lake"
+        ),
+        spec(load, [tables], {"duckdb"}, f"The `raw` tables of `{report.name}`: each day replaced whole.", "raw"),
     ]
+
+
+def _tables(report: Report, place: str) -> dict[str, Any]:
+    """Names and columns of a report's tables: those of the first where Dagster's catalog looks, of each by its name."""
+    names = [f"{place}.{table.name}" for table in report.tables]
+    schemas = [
+        dg.TableSchema(
+            [
+                dg.TableColumn(each.name, each.duckdb_type.lower(), each.description)
+                for each in raw_columns(report, table)
+            ]
+        )
+        for table in report.tables
+    ]
+    grains = "".join(f"| `{name}` | {table.grain} |\n" for name, table in zip(names, report.tables, strict=True))
+    return {
+        "dagster/table_name": names[0],
+        "dagster/column_schema": schemas[0],
+        "tables": dg.MetadataValue.md(f"| table | one row |\n|---|---|\n{grains}"),
+        **{name: dg.MetadataValue.table_schema(each) for name, each in zip(names[1:], schemas[1:], strict=True)},
+    }
 
 
 @dg.multi_asset(
@@ -120,7 +155,8 @@ def days(
     try:
         chosen = settings.read().ready(offline=config.from_raw)
         scopes = _chosen(chosen.scopes, config.scopes)
-        for day, outcomes in _run(reports, chosen, scopes, config, context.partition_keys):
+        asked = _asked(context.partition_keys, config.look_back, chosen.start_day)
+        for day, outcomes in _run(reports, chosen, scopes, config, asked):
             for outcome in outcomes:
                 context.log.info(_line(outcome))
             for report in reports:
@@ -131,9 +167,14 @@ def days(
     except CopilotEtlError as error:
         raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
     if failed:
-        raise dg.Failure(
-            _failure(failed, len(context.partition_keys)), metadata={"failed": len(failed)}, allow_retries=False
-        )
+        raise dg.Failure(_failure(failed, len(asked)), metadata={"failed": len(failed)}, allow_retries=False)
+
+
+def _asked(keys: Sequence[str], look_back: int, start: dt.date) -> list[dt.date]:
+    """The days of the partitions, and those before them that are to be looked at again."""
+    days = sorted(map(dt.date.fromisoformat, keys))
+    before = [days[0] - dt.timedelta(days=n) for n in range(look_back, 0, -1)]
+    return [day for day in before if day >= start] + days
 
 
 def _chosen(scopes: Sequence[Scope], names: Sequence[str]) -> tuple[Scope, ...]:
@@ -149,9 +190,9 @@ def _run(
     chosen: settings.Settings,
     scopes: Sequence[Scope],
     config: DayConfig,
-    keys: Sequence[str],
+    days: Sequence[dt.date],
 ) -> Iterator[tuple[str, list[Outcome]]]:
-    """The pipeline over the partitions; the outcomes of each day, all reports and scopes together."""
+    """The pipeline over the days; the outcomes of each day, all reports and scopes together."""
     a_day = sum(len(report.of(scopes)) for report in reports)
     if not a_day:
         names = ", ".join(report.name for report in reports)
@@ -159,7 +200,7 @@ def _run(
     store = Store(chosen.data_dir)
     asked: dict[str, Any] = {
         "scopes": scopes,
-        "days": [dt.date.fromisoformat(key) for key in sorted(keys)],
+        "days": days,
         "store": store,
         "warehouse": Warehouse(store.warehouse),
         "clock": lambda: dt.datetime.now(dt.UTC),
@@ -201,11 +242,12 @@ def _events(
     if not any(outcome.good for outcome in outcomes):
         return
     states = Counter(outcome.state for outcome in outcomes)
+    unknown = sorted({path for each in outcomes for path in each.unknown_fields})
     table = "".join(f"| {outcome.scope} | {outcome.state} | {outcome.rows} |\n" for outcome in outcomes)
     metadata: dict[str, Any] = {
         "dagster/partition_row_count": sum(outcome.rows for outcome in outcomes),
         "state": ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
-        "scopes": dg.MetadataValue.md(f"| scope | state | people |\n|---|---|---|\n{table}"),
+        "scopes": dg.MetadataValue.md(f"| scope | state | records |\n|---|---|--:|\n{table}"),
         "scopes changed": sum(outcome.changed for outcome in outcomes),
         "rows": sum(outcome.rows for outcome in outcomes),
         "rows of all tables": sum(sum(outcome.table_rows.values()) for outcome in outcomes),
@@ -214,9 +256,12 @@ def _events(
         "duplicates": sum(outcome.duplicates for outcome in outcomes),
         "restated records": sum(outcome.restated_rows for outcome in outcomes),
         "records with unknown fields": sum(outcome.unknown_records for outcome in outcomes),
-        "unknown fields": ", ".join(sorted({path for each in outcomes for path in each.unknown_fields})) or "none",
+        "unknown fields": len(unknown),
+        "names of unknown fields": ", ".join(unknown) or "none",
         "new fields": ", ".join(sorted({path for each in outcomes for path in each.new_fields})) or "none",
     }
+    if report == USERS_1_DAY:  # a record is a person; somebody in two organizations is in both
+        metadata["users"] = metadata["rows"]
     for stage, key in stages(report).items():
         seconds = round(sum(outcome.seconds.get(stage, 0.0) for outcome in outcomes), 3)
         yield event(key, partition=day, metadata={**metadata, "seconds": seconds})
@@ -229,13 +274,16 @@ def _line(outcome: Outcome) -> str:
 
 
 def _failure(failed: Sequence[Outcome], days: int) -> str:
-    """One line a failed day and scope, the first ten, below one line that counts them."""
+    """One line a failed day and scope, the first ten, below one line that counts them where there are several days."""
     shown = "\n".join(f"- {outcome.reason}" for outcome in failed[:10])
     more = f"\n- and {len(failed) - 10} more" if len(failed) > 10 else ""
     bad_days = len({outcome.day for outcome in failed})
     leaving = coverage.warning([(each.scope, each.day) for each in failed], dt.datetime.now(dt.UTC).date())
     urgent = f"\n{leaving}" if leaving else ""
-    return f"{bad_days} of {days} days did not load whole; the others did.\n{shown}{more}{urgent}"
+    if days == 1:
+        return f"{shown.removeprefix('- ')}{more}{urgent}"
+    others = "; the others did" if bad_days < days else ""
+    return f"{bad_days} of {days} days did not load whole{others}.\n{shown}{more}{urgent}"
 
 
 def known_days(
@@ -254,7 +302,7 @@ def known_days(
 
 load_job = dg.define_asset_job(
     "load",
-    selection=dg.AssetSelection.assets(days),
+    selection=dg.AssetSelection.assets(days).without_checks(),  # behind a bad day they would be one more red line
     description="Fetches, checks and loads days of every report. The schedule and `copilot-etl load` run this job.",
 )
 

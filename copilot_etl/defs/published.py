@@ -6,7 +6,7 @@ holds them back.
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from copilot_etl.defs.pipeline import UNDER_WAY, known_days, stages
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.pipeline import Store
-from copilot_etl.published import Built, Published, Refreshed
+from copilot_etl.preview import preview
+from copilot_etl.published import Breach, Built, Published, Refreshed
 from copilot_etl.reports import REPORTS, USERS_1_DAY
 from copilot_etl.warehouse import Warehouse
 
@@ -111,11 +112,16 @@ def models(
             context.log_event(dg.AssetCheckEvaluation(**_evaluation(key, refreshed)))
         raise dg.Failure(_refusal(refreshed), allow_retries=False)
     whole = round(time.perf_counter() - started, 3)
+    previews = preview(store.published, PROJECT)
     for table in PROJECT.tables:
         built = refreshed.built.get(table.full_name)
         yield dg.MaterializeResult(
             asset_key=_key(table),
-            metadata={**(_numbers(built) if built else {}), _WHOLE: whole},
+            metadata={
+                **(_numbers(built) if built else {}),
+                _WHOLE: whole,
+                **({"preview": dg.MetadataValue.md(rows)} if (rows := previews.get(table.full_name)) else {}),
+            },
             check_results=[
                 dg.AssetCheckResult(**_evaluation(key, refreshed)) for key in CHECKS if key.asset_key == _key(table)
             ],
@@ -144,8 +150,21 @@ def _evaluation(key: dg.AssetCheckKey, refreshed: Refreshed) -> dict[str, Any]:
         "passed": not broken,
         "severity": dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
         "metadata": {"offenders": dg.MetadataValue.int(sum(each.offenders for each in breaches)), **counts},
-        "description": " ".join(each.rule.description for each in broken or breaches),
+        "description": _reason(broken, len(breaches)),
     }
+
+
+def _reason(broken: Sequence[Breach], rules: int) -> str:
+    """What a reader of the check is told: which rules are broken by how many rows, and what that means."""
+    if not broken:
+        return "It holds." if rules == 1 else f"All {rules} rules hold."
+    lines = [
+        f"{each.offenders:,} {'row breaks' if each.offenders == 1 else 'rows break'} it: {each.rule.description}"
+        for each in broken
+    ]
+    if broken[0].rule.severity == "error":
+        lines.append("The analysts' file stays as it was until this holds again.")
+    return "\n".join(lines)
 
 
 def _refusal(refreshed: Refreshed) -> str:
@@ -178,6 +197,8 @@ def published(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             "seconds": round(time.perf_counter() - started, 3),
             "files": len(files) + 1,
             "path": dg.MetadataValue.path(store.published),
+            "dictionary": dg.MetadataValue.path(files[0]),
+            "link to the dictionary": dg.MetadataValue.url(files[0].absolute().as_uri()),
         }
     )
 
@@ -197,6 +218,38 @@ def history_is_safe() -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"days": len(leaving), "days left": min((each.days_left for each in leaving), default=365)},
         description=coverage.warning([(each.scope, each.day) for each in leaving], now.date()) or "Nothing is leaving.",
+    )
+
+
+@dg.asset_check(
+    asset=stages(USERS_1_DAY)["load"],
+    name="newest_day_is_fresh",
+    description="The newest loaded day of each scope is as new as GitHub's reports are: the one after it ended less "
+    f"than {coverage.OVERDUE_HOURS} hours ago. A backfill of old days does not make it fresh.",
+)
+def newest_day_is_fresh() -> dg.AssetCheckResult:
+    chosen = settings.read()
+    now = dt.datetime.now(dt.UTC)
+    ledger = Warehouse(Store(chosen.data_dir).warehouse).ledger()
+    known = [each for each in known_days(chosen, ledger, now) if each.report == USERS_1_DAY.name]
+    mine = {scope.key for scope in chosen.scopes}
+    found = coverage.newest([each for each in known if each.scope in mine], now)
+    late = [each for each in found if each.is_late]
+    lines = [
+        f"{each.scope}: the newest loaded day is {each.day or 'none'}, {each.days_behind} complete days came after it. "
+        f"{each.reason}"
+        for each in late
+    ]
+    return dg.AssetCheckResult(
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "days behind": max((each.days_behind for each in found), default=0),
+            "scopes behind": len(late),
+            "newest days": ", ".join(f"{each.scope} {each.day or 'none'}" for each in found)
+            or "no scope is configured",
+        },
+        description="\n".join(lines) or "Every scope is as new as GitHub's reports are.",
     )
 
 
@@ -220,8 +273,22 @@ models_job = dg.define_asset_job(
     "models",
     selection=dg.AssetSelection.assets(models, published)
     | dg.AssetSelection.assets(["report"])
-    | dg.AssetSelection.checks(history_is_safe),
+    | dg.AssetSelection.checks(history_is_safe, newest_day_is_fresh),
     description="Rebuilds every model, holds the rules, publishes the analysts' copy, and writes the report.",
+)
+
+freshness_job = dg.define_asset_job(
+    "freshness",
+    selection=dg.AssetSelection.checks(history_is_safe, newest_day_is_fresh),
+    description="Asks the ledger whether days are late or about to be lost, also when nothing is loaded any more.",
+)
+
+freshness_schedule = dg.ScheduleDefinition(
+    job=freshness_job,
+    cron_schedule="45 6 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Once a day: the models' run, which has these checks too, comes only after something was loaded.",
 )
 
 
@@ -250,5 +317,9 @@ def _newest_event(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
 
 
 defs = dg.Definitions(
-    assets=[models, published], asset_checks=[history_is_safe], jobs=[models_job], sensors=[loads_landed]
+    assets=[models, published],
+    asset_checks=[history_is_safe, newest_day_is_fresh],
+    jobs=[models_job, freshness_job],
+    schedules=[freshness_schedule],
+    sensors=[loads_landed],
 )

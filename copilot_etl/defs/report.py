@@ -31,6 +31,7 @@ def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             "people in 28 days": written.people_28d,
             "last day": str(written.last_day),
             "path": dg.MetadataValue.path(written.path),
+            "link to the report": dg.MetadataValue.url(written.path.absolute().as_uri()),
         }
     )
 

@@ -58,6 +58,9 @@ def write(published: Path, target: Path, *, include_users: bool = False) -> Writ
     except (duckdb.IOException, duckdb.CatalogException) as error:
         reason = str(error).splitlines()[0][:160] if published.exists() else "it does not exist yet"
         raise ConfigError(f"Cannot read {published}: {reason}. Run `copilot-etl load` or `publish` first.") from None
+    except duckdb.BinderException:
+        reason = "another version of copilot_etl made it, and its marts have other columns"
+        raise ConfigError(f"Cannot read {published}: {reason}. Run `copilot-etl publish` first.") from None
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     durable.write(target, page(found).encode())
     first, days = found["first_day"], found["days"]

@@ -21,6 +21,15 @@ THE_REST = "(all others)"
 MOST_KEYS = 24
 """So many languages or models of a scope have a series of their own; those after them are one."""
 
+MOST_TEAMS = 60
+"""So many teams of a scope are compared, the largest ones; the mart has all of them."""
+
+MOST_RESTATEMENTS = 100
+"""So many restatements of a scope are told one by one, the newest ones; the days have all of them."""
+
+MOST_DIFFERING = 100
+"""So many values of a scope that differ from GitHub's own are told, the newest ones; the days have all of them."""
+
 MOST_WEEKS_SINCE = 12
 """Retention is shown for so many weeks after the first; the mart has all of them."""
 
@@ -60,28 +69,39 @@ class Series:
             for name, expression in self.columns.items()
         )
         return (
-            f"with places as (select scope, {self.key}, row_number() over "
-            f"(partition by scope order by sum({self.top}) desc, {self.key}) as place "
-            f"from marts.{self.mart} group by scope, {self.key}) "
-            f"select scope, {self.axis}, case when {kept} then {self.key} else '{THE_REST}' end as named, "
-            f"null{spelled} from marts.{self.mart} join places using (scope, {self.key}) "
+            f"with keyed as (select *, {self.key} as series_key from marts.{self.mart}), "
+            "places as (select scope, series_key, row_number() over "
+            f"(partition by scope order by sum({self.top}) desc, series_key) as place "
+            "from keyed group by scope, series_key) "
+            f"select scope, {self.axis}, case when {kept} then series_key else '{THE_REST}' end as named, "
+            f"null{spelled} from keyed join places using (scope, series_key) "
             f"group by scope, {self.axis}, named order by all"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Whole rows of a mart by scope, where they do not lie along an axis."""
+    """Rows of a mart by scope, where they do not lie along an axis: all, or the first `most` of each scope.
+
+    `grain` are the columns that one row stands for, where the mart is finer; the others are aggregates then.
+    """
 
     name: str
     mart: str
     columns: Sequence[str]
     where: str = "true"
     order: str = "2, 3"
+    grain: str = ""
+    most: int = 0
 
     def sql(self) -> str:
         spelled = ", ".join(self.columns)
-        return f"select scope, {spelled} from marts.{self.mart} where {self.where} order by scope, {self.order}"
+        group = f" group by scope, {self.grain}" if self.grain else ""
+        first = f" qualify row_number() over (partition by scope order by {self.order}) <= {self.most}"
+        return (
+            f"select scope, {spelled} from marts.{self.mart} where {self.where}{group}{first if self.most else ''} "
+            f"order by scope, {self.order}"
+        )
 
 
 def _as_they_are(*names: str) -> dict[str, str]:
@@ -183,6 +203,26 @@ SERIES = (
         key="lifecycle_state",
     ),
     Series(
+        "teams",
+        "team_adoption_daily",
+        "day",
+        {"weekly": "max(weekly_active_users_7d)"},
+        key="coalesce(team_id::varchar, '')",
+        top="daily_active_users",
+        people="weekly",
+    ),
+    Series(
+        "restated",
+        "restatements",
+        "day",
+        {
+            "times": "count(*) filter (where measure = 'records')",
+            "records": "sum(rows_added + rows_removed + rows_changed) filter (where measure = 'records')",
+        },
+        key="report",
+    ),
+    Series("reconciled", "reconciliation_daily", "day", {"values": "count(*)"}, key="status"),
+    Series(
         "coverage",
         "data_coverage",
         "day",
@@ -217,6 +257,63 @@ ROWS = (
             "days_of_month",
         ),
     ),
+    Rows(
+        "team_sizes",
+        "team_activity_28d",
+        (
+            "coalesce(team_id::varchar, '') as team",
+            "team_slug",
+            "reported_members",
+            "monthly_active_users_28d",
+            "monthly_active_agent_users_28d",
+            "completions_accepted_28d",
+            "completions_suggested_28d",
+            "active_users_in_a_team_28d",
+            "active_users_of_scope_28d",
+            "days_covered_28d",
+            "as_of_day",
+        ),
+        order="monthly_active_users_28d desc, team_slug, team_id",
+        most=MOST_TEAMS,
+    ),
+    Rows(
+        "restatements",
+        "restatements",
+        (
+            "report",
+            "day",
+            "seen_at",
+            "any_value(days_late) as days_late",
+            "any_value(value_before) filter (where measure = 'records') as records_before",
+            "any_value(value_after) filter (where measure = 'records') as records_after",
+            "any_value(rows_added) as rows_added",
+            "any_value(rows_removed) as rows_removed",
+            "any_value(rows_changed) as rows_changed",
+            # What moved most of what is large enough to speak of: 1 that became 3 is no news.
+            *(
+                f"arg_max({value}, abs(change) / (value_before + value_after)) filter (where measure <> 'records' "
+                f"and change <> 0 and value_before + value_after >= 100) as {name}"
+                for value, name in (("measure", "moved"), ("value_before", "moved_from"), ("value_after", "moved_to"))
+            ),
+        ),
+        grain="report, day, seen_at",
+        order="seen_at desc, day desc, report",
+        most=MOST_RESTATEMENTS,
+    ),
+    Rows(
+        "differing",
+        "reconciliation_daily",
+        ("day", "breakdown", "first_key", "second_key", "measure", "our_value", "github_value", "difference", "reason"),
+        where="status = 'differs'",
+        order="day desc, abs(difference) desc, breakdown, first_key, second_key, measure",
+        most=MOST_DIFFERING,
+    ),
+    Rows(
+        "drift",
+        "schema_drift",
+        ("report", "path", "change", "json_type", "first_day", "last_day", "days", "records", "is_current"),
+        order="is_current desc, first_day desc, report, path",
+    ),
 )
 
 PEOPLE = Rows(
@@ -244,7 +341,7 @@ PEOPLE = Rows(
 )
 
 FAMILIES = {"team": "Teams", "reconciliation": "Reconciliation with GitHub's own numbers"}
-"""Marts whose name begins so are shown as tables of their latest day, in the words of their own comments."""
+"""Marts whose name begins so, and which no chart has, are shown as tables of their latest day in their own words."""
 
 MOST_TABLE_ROWS = 400
 
@@ -345,11 +442,13 @@ def _by_scope(connection: duckdb.DuckDBPyConnection, rows: Rows) -> Content:
     scopes: dict[str, list[list[Any]]] = {}
     for scope, *values in connection.execute(rows.sql()).fetchall():
         scopes.setdefault(scope, []).append([_plain(value) for value in values])
-    return {"mart": rows.mart, "columns": list(rows.columns), "scopes": scopes}
+    return {"mart": rows.mart, "columns": [each.rpartition(" as ")[2] for each in rows.columns], "scopes": scopes}
 
 
 def _families(marts: Iterable[str]) -> list[tuple[str, str]]:
-    return [(mart, title) for prefix, title in FAMILIES.items() for mart in sorted(marts) if mart.startswith(prefix)]
+    drawn = {each.mart for each in (*SERIES, *ROWS)}
+    others = sorted({*marts} - drawn)
+    return [(mart, title) for prefix, title in FAMILIES.items() for mart in others if mart.startswith(prefix)]
 
 
 def _table(connection: duckdb.DuckDBPyConnection, mart: str, title: str) -> Content:

@@ -150,12 +150,13 @@
   }
 
   // Made when it is opened: a year of days is long, and few look.
-  function numbers(title, mart, { head, lines, note }) {
+  function numbers(title, mart, { head, lines, note, source, meanings }) {
     const fold = el("details", { "aria-label": `Numbers: ${title}` }, el("summary", {}, "Table of the numbers"));
     fold.addEventListener("toggle", () => {
       if (fold.querySelector("table")) return;
       const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Table: ${title}` });
-      box.append(plainTable(head, lines(), el("caption", {}, "From ", el("code", {}, `marts.${mart}`), `, ${chosen.scope}.`, note ? ` ${note}` : "")));
+      box.append(plainTable(head, lines(), el("caption", {}, "From ", el("code", {}, `marts.${source || mart}`), `, ${chosen.scope}.`, note ? ` ${note}` : "")));
+      box.querySelectorAll("thead th").forEach((cell, at) => meanings?.[at] && cell.setAttribute("title", meanings[at]));
       fold.append(box);
     });
     return fold;
@@ -363,20 +364,25 @@
   };
 
   // Names with a bar each; the bar is drawn for the eye, its share and counts are cells.
-  function rank(caption, lines, { unit, measure, trend }) {
-    const longest = Math.max(...lines.map((line) => line.share ?? 0), 1e-9);
+  // `length` is what a bar shows where that is not the share, `part` how much of it is dark.
+  function rank(caption, lines, { unit, measure, trend, share = "Share" }) {
+    const long = (line) => line.length ?? line.share ?? 0;
+    const longest = Math.max(...lines.map(long), 1e-9);
     const bars = [];
     const body = el("table", { class: "rank" },
       el("caption", { class: "unseen" }, caption),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, unit), el("td", { "aria-hidden": "true" }), el("th", { scope: "col", class: "n" }, "Share"),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, unit), el("td", { "aria-hidden": "true" }), el("th", { scope: "col", class: "n" }, share),
         el("th", { scope: "col", class: "n" }, measure), trend ? el("th", { scope: "col", class: "trend" }, trend) : null)),
       el("tbody", {}, lines.map((line) => {
-        const bar = el("div", {});
+        const bar = el("div", {}, known(line.part) ? el("i", {}) : null);
         bars.push([bar, line]);
-        return el("tr", {}, el("th", { scope: "row" }, line.name), el("td", { class: `bar ${line.tone || ""}`, "aria-hidden": "true" }, bar),
+        return el("tr", {}, el("th", { scope: "row" }, line.name), el("td", { class: `bar ${line.tone || ""} ${line.lit ? "lit" : ""}`, "aria-hidden": "true" }, bar),
           el("td", { class: "n" }, percent(line.share)), el("td", { class: "n" }, line.of), trend ? el("td", { class: "trend" }, spark(line.trend || []) || "") : null);
       })));
-    for (const [bar, line] of bars) bar.style.width = `${((line.share ?? 0) / longest) * 100}%`;
+    for (const [bar, line] of bars) {
+      bar.style.width = `${(long(line) / longest) * 100}%`;
+      if (bar.firstChild) bar.firstChild.style.width = `${(ratio(line.part, line.length) ?? 0) * 100}%`;
+    }
     return body;
   }
 
@@ -537,7 +543,7 @@
       what: "Counts people who reached a stage on two or more of the trailing 28 days (the first two: on one); stages overlap.",
       mart: "feature_adoption_funnel",
       empty: (!known(day) || !lines.some((each) => known(each.users))) && NOT_LOADED,
-      body: () => [rank("People by stage", lines.map((each) => ({ name: STAGES[each.stage] || each.stage, share: ratio(each.users, of), of: outOf(each.users, of) })), { unit: "Stage", measure: "People" })],
+      body: () => [rank("People by stage", lines.map((each) => ({ name: STAGES[each.stage] || each.stage, share: ratio(each.users, of), of: outOf(each.users, of), lit: each === agent })), { unit: "Stage", measure: "People" })],
       table: {
         head: ["Day", ...lines.map((each) => `#${STAGES[each.stage] || each.stage}`)],
         lines: () => byDay((at) => [iso(dateOf(at)), ...lines.map((each) => count(column("funnel", "users", each.key)[at]))]),
@@ -605,7 +611,7 @@
       what: "Counts person-days: one for each person and day with that feature, out of all person-days of the period; features overlap, so shares do not add up.",
       mart: "feature_usage_daily",
       empty: !first && NOT_LOADED,
-      body: () => [rank("Features by person-days", lines.map((each) => ({ name: each.name, share: ratio(each.sum, active), of: outOf(each.sum, active), trend: weekly(each.users) })),
+      body: () => [rank("Features by person-days", lines.map((each) => ({ name: each.name, share: ratio(each.sum, active), of: outOf(each.sum, active), trend: weekly(each.users), lit: each === first })),
         { unit: "Feature", measure: "Person-days", trend: "By week" }), remarks(changes("all", "feature"))],
       table: {
         note: "Prompts and generations are sums of the period.",
@@ -633,10 +639,10 @@
       const values = filled(name, "amount", key, (week) => known(column(`${name}_total`, "amount")[week]), from, to);
       return { key, name: (name === "ides" && own(EDITORS, key)) || label(name, key), values, sum: total(values), trend: values.map((value, n) => ratio(value, base[n])) };
     }).filter((each) => each.sum).sort((one, other) => (one.key === D.the_rest) - (other.key === D.the_rest) || other.sum - one.sum);
-    const shown = all.slice(0, MOST_BARS).map((each) => ({ ...each, share: ratio(each.sum, of), of: count(each.sum), tone: UNNAMED.includes(each.key) ? "weak" : "" }));
+    const first = all.find((each) => !UNNAMED.includes(each.key) && each.key !== D.the_rest);
+    const shown = all.slice(0, MOST_BARS).map((each) => ({ ...each, share: ratio(each.sum, of), of: count(each.sum), tone: UNNAMED.includes(each.key) ? "weak" : "", lit: each === first }));
     const rest = all.slice(MOST_BARS);
     if (rest.length) shown.push({ name: `${rest.length} more`, share: ratio(total(rest.map((each) => each.sum)), of), of: count(total(rest.map((each) => each.sum))), tone: "weak" });
-    const first = all.find((each) => !UNNAMED.includes(each.key) && each.key !== D.the_rest);
     return panel("third", {
       title,
       finding: first && `${first.name} leads with ${percent(ratio(first.sum, of))}: ${outOf(first.sum, of)} ${measure.toLowerCase()}.`,
@@ -768,7 +774,7 @@
     const first = plus(dateOf(chosen.from), 1 - dateOf(chosen.from).getUTCDate());
     const lines = rows("credit_months").filter(([month]) => utc(month) >= first && utc(month) <= dateOf(chosen.to)).slice(-8);
     const pooled = lines.some((line) => known(line[5]));
-    const head = ["Month", "#Credits", "#List value", "#A person"];
+    const head = ["Month", "#Credits", "#List value", "#Per person"];
     if (pooled) head.splice(2, 0, "#of the included");
     const last = lines.findLast((line) => known(line[1]));
     return panel("half", {
@@ -778,14 +784,140 @@
       mart: "ai_credits_org_month",
       empty: !last && "No month of this period has AI credits.",
       body: () => [el("div", { class: "plot scroll", tabindex: 0, role: "region", "aria-label": "AI credits by month" }, plainTable(head, lines.filter((line) => known(line[1])).map(([month, used, value, active, , pool, loaded, of]) => {
-        const line = [[`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}`, loaded < of ? el("span", { class: "under" }, ` ${loaded} of ${of} days`) : ""], amount(used), known(value) ? money.format(value) : "no data", `${amount(ratio(used, active))} for ${count(active)}`];
+        const line = [[`${MONTHS[utc(month).getUTCMonth()]} ${month.slice(0, 4)}`, loaded < of ? el("span", { class: "under" }, ` ${loaded} of ${of} days`) : ""], amount(used), known(value) ? money.format(value) : "no data", [amount(ratio(used, active)), el("span", { class: "under" }, people(active))]];
         if (pooled) line.splice(2, 0, known(pool) ? `${percent(ratio(used, pool))} of ${amount(pool)}` : "no pool set");
         return line;
       }).reverse(), el("caption", { class: "unseen" }, "AI credits by month")))],
     });
   }
 
+  // ------------------------------------------------------------------------------------- panels: teams
+
+  // Rows as objects, with their scope; of all scopes together, those of each.
+  function named(name) {
+    const { columns, scopes } = D.rows[name];
+    return D.scopes.filter((scope) => own(scopes, scope) && (chosen.scope === D.all_scopes || scope === chosen.scope))
+      .flatMap((scope) => scopes[scope].map((line) => Object.fromEntries([["scope", scope], ...columns.map((column, at) => [column, line[at]])])));
+  }
+  const several = (lines) => new Set(lines.map((line) => line.scope)).size > 1;
+
+  const MOST_TEAM_BARS = 15;
+  const FEWEST_OF_A_SHARE = 5;
+
+  function teamsPanel() {
+    const all = named("team_sizes");
+    const many = several(all);
+    const teams = all.filter((line) => line.team).sort((one, other) => other.monthly_active_users_28d - one.monthly_active_users_28d);
+    const name = (line) => (many ? `${line.scope} / ${line.team_slug}` : line.team_slug);
+    const part = (line) => ratio(line.monthly_active_agent_users_28d, line.monthly_active_users_28d);
+    const bar = (line) => ({
+      name: name(line), length: line.monthly_active_users_28d, part: line.monthly_active_agent_users_28d, share: part(line), of: count(line.monthly_active_users_28d),
+      tone: line.team ? "" : "weak", trend: days7("teams", "weekly", line.team, line.scope),
+    });
+    const shown = [...teams.slice(0, MOST_TEAM_BARS), ...all.filter((line) => !line.team)].map(bar);
+    const ranked = teams.filter((line) => line.monthly_active_users_28d >= FEWEST_OF_A_SHARE && known(part(line))).sort((one, other) => part(one) - part(other));
+    const [least, most] = [ranked[0], ranked[ranked.length - 1]];
+    const last = all.map((line) => line.as_of_day).sort().pop();
+    const inside = [...new Map(all.map((line) => [line.scope, line])).values()];
+    const [within, of] = ["active_users_in_a_team_28d", "active_users_of_scope_28d"].map((field) => total(inside.map((line) => line[field])));
+    const spread = ranked.length > 1 && part(least) < part(most)
+      ? `Agent mode reaches from ${percent(part(least))} of the active people of ${name(least)} to ${percent(part(most))} of ${name(most)}.`
+      : teams.length ? `${name(teams[0])} has the most active people: ${count(teams[0].monthly_active_users_28d)}.` : null;
+    return panel("", {
+      title: "Teams by active people",
+      finding: spread,
+      what: `Counts the people active in the 28 days to ${last ? long(utc(last)) : "the last day"}, whatever period is chosen, by the teams they were in on those days; the dark part used agent mode. `
+        + `Somebody in two teams counts in both, so teams do not add up. GitHub reports teams of five seats or more${many ? "" : `: ${outOf(within, of)} active people were in one`}.`,
+      mart: "team_sizes",
+      empty: !teams.length && (all.length ? `GitHub reported no team for ${chosen.scope}.` : "The report user-teams-1-day is not loaded; name it in COPILOT_REPORTS to see teams."),
+      body: (title) => [rank(title, shown, { unit: "Team", measure: "Active people", trend: "By week", share: "Agent mode" }),
+        legend([["s-accent", "used agent mode"], ["s-a3", "active, without agent mode"]]),
+        teams.length > MOST_TEAM_BARS ? el("p", { class: "what" }, `The ${MOST_TEAM_BARS} largest; the table has ${count(teams.length)}.`) : null],
+      table: {
+        source: "team_activity_28d",
+        head: ["Team", "#Active people", "#With agent mode", "#Share", "#Reported members", "#Completions accepted", "#of suggested", "#Days loaded of 28", "Last day"],
+        lines: () => [...teams, ...all.filter((line) => !line.team)].map((line) => [name(line), count(line.monthly_active_users_28d), count(line.monthly_active_agent_users_28d), percent(part(line)), count(line.reported_members),
+          count(line.completions_accepted_28d), count(line.completions_suggested_28d), count(line.days_covered_28d), line.as_of_day]),
+      },
+    });
+  }
+
+  // Every seventh day of the period, the last one among them.
+  function days7(name, field, key, scope) {
+    const values = column(name, field, key, scope);
+    const taken = [];
+    for (let day = chosen.to; day >= chosen.from; day -= 7) taken.unshift(values[day] ?? null);
+    return taken;
+  }
+
   // ------------------------------------------------------------------------------------- panels: can I trust it
+
+  // Counters of GitHub's record in words; one that is not here is shown by its own name.
+  const MEASURES = {
+    user_initiated_interaction_count: "prompts", code_generation_activity_count: "generations", code_acceptance_activity_count: "acceptances",
+    loc_suggested_to_add_sum: "lines suggested", loc_suggested_to_delete_sum: "deletions suggested", loc_added_sum: "lines added", loc_deleted_sum: "lines deleted", ai_credits_used: "AI credits",
+  };
+  const measured = (name) => own(MEASURES, name) || name;
+  const inPeriod = (day) => utc(day) >= dateOf(chosen.from) && utc(day) <= dateOf(chosen.to);
+  const signed = (value) => `${value < 0 ? "\u2212" : "+"}${amount(Math.abs(value))}`;
+  const REPORT_TONES = ["s-accent", "s-n2", "s-a3", "s-n1", "s-a2"];
+  const MOST_LINES = 6;
+
+  function restatementsPanel() {
+    const scopes = D.scopes.filter((scope) => keys("restated", scope).length && (chosen.scope === D.all_scopes || scope === chosen.scope));
+    const reports = [...new Set(scopes.flatMap((scope) => keys("restated", scope)))].sort((one, other) => (other === "users-1-day") - (one === "users-1-day") || one.localeCompare(other));
+    const over = (field, report) => datesShown().map((_, n) => total(scopes.map((scope) => column("restated", field, report, scope)[chosen.from + n])));
+    const series = reports.map((report, at) => ({ report, times: over("times", report), records: over("records", report), tone: REPORT_TONES[at % REPORT_TONES.length] })).filter((each) => each.times.some(known));
+    const times = total(series.flatMap((each) => each.times));
+    const touched = new Set(series.flatMap((each) => each.times.flatMap((value, n) => (known(value) ? [n] : [])))).size;
+    const listed = named("restatements").filter((line) => inPeriod(line.day)).sort((one, other) => other.seen_at.localeCompare(one.seen_at) || other.day.localeCompare(one.day));
+    const many = several(listed);
+    const change = (line) => ratio(line.moved_to - line.moved_from, line.moved_from);
+    const largest = listed.filter((line) => line.report === "users-1-day" && known(line.moved) && known(change(line))).sort((one, other) => Math.abs(change(other)) - Math.abs(change(one)))[0];
+    const moved = (line) => (!known(line.moved) ? "nothing large" : `${measured(line.moved)}: ${amount(line.moved_from)} to ${amount(line.moved_to)}${known(change(line)) ? ` (${change(line) < 0 ? "\u2212" : "+"}${percent(Math.abs(change(line)))})` : ""}`);
+    const size = (line) => (line.records_before === line.records_after ? count(line.records_after) : `${count(line.records_before)} to ${count(line.records_after)} (${signed(line.records_after - line.records_before)})`);
+    const head = ["Day", ...(many ? ["Scope"] : []), "Report", "Seen", "#Records", "#New", "#Gone", "#Changed", "Moved most"];
+    const line = (each) => [long(utc(each.day)), ...(many ? [each.scope] : []), each.report, `${long(utc(each.seen_at.slice(0, 10)))}, ${each.days_late} ${each.days_late === 1 ? "day" : "days"} on`,
+      size(each), count(each.rows_added), count(each.rows_removed), count(each.rows_changed), moved(each)];
+    return panel("", {
+      title: "What GitHub changed afterwards",
+      finding: known(times) && `${count(times)} ${times === 1 ? "restatement" : "restatements"} of ${count(touched)} ${touched === 1 ? "day" : "days"}${largest ? `; the largest changed the ${measured(largest.moved)} of ${brief(utc(largest.day))}${many ? ` in ${largest.scope}` : ""} by ${change(largest) < 0 ? "\u2212" : "+"}${percent(Math.abs(change(largest)))}` : ""}.`,
+      what: "Counts the records (for users-1-day: people) that a newer version of a loaded day added, removed or changed, by the day that they speak of. All charts show the newest version.",
+      mart: "restatements",
+      empty: !known(times) && "GitHub changed no day of this period after it was loaded.",
+      body: (title) => [
+        timeChart({
+          title, dates: datesShown(), format: short.format.bind(short), fresh: freshAt, height: 170,
+          marks: series.map((each) => ({ kind: "stack", values: each.records, tone: each.tone })),
+          summary: `Records that GitHub changed afterwards, by day, ${period()}: ${count(times)} restatements.`,
+          tip: (n) => ({ head: dayHead(n), lines: series.some((each) => known(each.times[n])) ? series.filter((each) => known(each.times[n])).map((each) => [each.report, `${count(each.records[n])} records in ${count(each.times[n])} ${each.times[n] === 1 ? "restatement" : "restatements"}`]) : [["restatements", "none"]] }),
+          keys: [...series.map((each) => [each.tone, each.report]), ...freshKey()],
+        }),
+        listed.length ? el("div", { class: "scroll told", tabindex: 0, role: "region", "aria-label": "The newest restatements" },
+          plainTable(head, listed.slice(0, MOST_LINES).map(line), el("caption", {}, listed.length > MOST_LINES ? `The newest ${MOST_LINES} restatements.` : "Each restatement."))) : null,
+      ],
+      table: { note: `Up to ${MOST_LISTED} of the newest restatements a scope.`, head, lines: () => listed.map(line) },
+    });
+  }
+  const MOST_LISTED = 100;
+
+  function driftPanel() {
+    const lines = named("drift");
+    const many = several(lines);
+    const told = ["appeared", "disappeared"].map((change) => new Set(lines.filter((line) => line.change === change && line.is_current).map((line) => `${line.report} ${line.path}`)).size);
+    const fields = (value) => `${value || "no"} ${value === 1 ? "field" : "fields"}`;
+    const head = ["Field", "Report", ...(many ? ["Scope"] : []), "What happened", "Type", "First day", "Last day", "#Days", "#Records", "Still so"];
+    return panel("", {
+      title: "Fields that came and went",
+      finding: `On the newest day, ${fields(told[0])} that this version does not know, and ${fields(told[1])} that ceased to come.`,
+      what: "Lists where GitHub's records differ from what this version of copilot_etl knows. What an unknown field holds is kept in unknown_fields of the raw tables; no chart here uses it.",
+      mart: "schema_drift",
+      empty: !lines.length && "GitHub's records have the fields that this version of copilot_etl knows: none is new, and none ceased to come.",
+      body: (title) => [el("div", { class: "scroll told", tabindex: 0, role: "region", "aria-label": title },
+        plainTable(head, lines.map((line) => [line.path, line.report, ...(many ? [line.scope] : []), { appeared: "new, unknown here", disappeared: "ceased to come" }[line.change] || line.change, line.json_type, line.first_day, line.last_day,
+          count(line.days), count(line.records), line.is_current ? "yes" : "no"]), el("caption", { class: "unseen" }, title)))],
+    });
+  }
 
   // State of the mart: name for people, tone, whether hollow, sign.
   const COVER = {
@@ -900,25 +1032,60 @@
     return plot;
   }
 
+  const AGREEMENT = [["equal", "equal", "s-n1"], ["cannot compare", "cannot be compared", "s-n3"], ["differs", "differ", "s-accent"]];
+
+  function reconciliationPanel() {
+    const scopes = D.scopes.filter((scope) => keys("reconciled", scope).length && (chosen.scope === D.all_scopes || scope === chosen.scope));
+    const series = AGREEMENT.map(([status, name, tone]) => ({ name, tone, kind: "stack", values: datesShown().map((_, n) => total(scopes.map((scope) => column("reconciled", "values", status, scope)[chosen.from + n]))) }));
+    const [equal, , differs] = series.map((each) => total(each.values));
+    const compared = total([equal, differs]);
+    const listed = named("differing").filter((line) => inPeriod(line.day));
+    const many = several(listed);
+    const head = ["Day", ...(many ? ["Scope"] : []), "Measure", "Of", "#Ours", "#GitHub's", "#Difference", "Reason"];
+    const line = (each) => [each.day, ...(many ? [each.scope] : []), each.measure, [each.first_key, each.second_key].filter((key) => key && !key.startsWith("(")).join(" / ") || "the whole", amount(each.our_value), amount(each.github_value),
+      signed(each.difference), each.reason || "not known"];
+    return panel("", {
+      title: "Our sums against GitHub's own totals",
+      finding: compared ? `${outOf(equal, compared)} values that can be compared are equal${differs ? `; ${count(differs)} ${differs === 1 ? "differs" : "differ"}` : ""}.` : null,
+      what: "Counts values of GitHub's own report of each organization and day that our sums of people were held against; without that report, or where GitHub cut a list, there is nothing to compare.",
+      mart: "reconciliation",
+      empty: !series.some((each) => each.values.some(known)) && "The report organization-1-day is not loaded; name it in COPILOT_REPORTS to hold our sums against GitHub's.",
+      body: (title) => [
+        timeChart({
+          title, dates: datesShown(), format: short.format.bind(short), fresh: freshAt, height: 170, marks: series,
+          summary: `Values held against GitHub's own, by day, ${period()}: ${series.map((each) => `${count(total(each.values))} ${each.name}`).join(", ")}.`,
+          tip: (n) => ({ head: dayHead(n), lines: [...series].reverse().map((each) => [each.name, count(each.values[n])]) }),
+          keys: [...series.map((each) => [each.tone, each.name]), ...freshKey()],
+        }),
+      ],
+      table: listed.length && { source: "reconciliation_daily", note: "The values that differ, up to 100 of the newest a scope.", head, lines: () => listed.map(line) },
+    });
+  }
+
+  // A mart in its own words, its latest day folded away.
   function familyPanel({ mart, title, about, columns, rows: all, cut }) {
     const scoped = columns.findIndex(([name]) => name === "scope");
     const mine = all.filter((line) => line[scoped] === chosen.scope);
     const lines = scoped < 0 || (chosen.scope === D.all_scopes && !mine.length) ? all : mine;
-    return panel("", {
+    return panel("half", {
       title: `${title}: ${mart.replaceAll("_", " ")}`,
       what: about || "Its latest day.",
       mart,
-      empty: !lines.length && `It has no rows${all.length ? ` for ${chosen.scope}` : " yet"}.`,
-      body: () => {
-        const table = plainTable(columns.map(([name], at) => (lines.every((line) => line[at] === null || typeof line[at] === "number") ? `#${name.replaceAll("_", " ")}` : name.replaceAll("_", " "))),
-          lines.map((line) => line.map((cell) => (typeof cell === "number" ? amount(cell) : cell === null ? "no data" : String(cell)))), el("caption", { class: "unseen" }, title));
-        table.querySelectorAll("thead th").forEach((cell, at) => columns[at][1] && cell.setAttribute("title", columns[at][1]));
-        return [el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title }, table), cut ? el("p", { class: "what" }, `Only the first ${count(lines.length)} rows; the mart has all.`) : null];
+      empty: !lines.length && `It has no rows for ${chosen.scope}.`,
+      body: () => [],
+      table: {
+        note: cut ? `Only the first ${count(lines.length)} rows of its latest day; the mart has all.` : "Its latest day.",
+        head: columns.map(([name], at) => (at && lines.every((line) => line[at] === null || typeof line[at] === "number") ? "#" : "") + name.replaceAll("_", " ")),
+        meanings: columns.map(([, meaning]) => meaning),
+        lines: () => lines.map((line) => line.map((cell) => (typeof cell === "number" ? amount(cell) : cell === null ? "no data" : String(cell)))),
       },
     });
   }
 
   // ------------------------------------------------------------------------------------- panels: people
+
+  const MOST_PEOPLE = 200;
+  const alphabet = new Intl.Collator("en");
 
   function peoplePanel() {
     const names = D.rows.people.columns;
@@ -926,7 +1093,7 @@
     const shown = [["user_login", "Login"], ["usage_tier", "Use"], ["adoption_phase_number", "#Phase"], ["last_active_day", "Last active"], ["active_days_28d", "#Active days"], ["engaged_days_28d", "#Engaged days"],
       ["surface_names_28d", "Where"], ["top_language_28d", "Language"], ["top_ide_28d", "Editor"], ["top_model_28d", "Model"], ["interactions_28d", "#Prompts"], [null, "#Completions accepted"], ["loc_added_28d", "#Lines added"], ["ai_credits_used_28d", "#Credits"]];
     const all = rows("people");
-    const state = { sort: 0, up: true, find: "" };
+    const state = { sort: 0, up: true, find: "", most: MOST_PEOPLE };
     const raw = (line, n) => (shown[n][0] ? line[at(shown[n][0])] : ratio(line[at("completions_accepted_28d")], line[at("completions_suggested_28d")]));
     const cell = (line, n) => {
       if (!shown[n][0]) return known(raw(line, n)) ? `${percent(raw(line, n))} (${outOf(line[at("completions_accepted_28d")], line[at("completions_suggested_28d")])})` : "none suggested";
@@ -934,13 +1101,16 @@
       return !known(value) ? "–" : typeof value === "number" ? amount(value) : Array.isArray(value) ? value.join(", ") : String(value);
     };
     const box = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "People" });
+    const more = el("button", { type: "button", class: "more" });
+    const told = el("p", { class: "what", "aria-live": "polite" });
     function fill() {
       const lines = all.filter((line) => String(line[0]).toLowerCase().includes(state.find)).sort((one, other) => {
         const [a, b] = [raw(one, state.sort), raw(other, state.sort)];
         if (!known(a) || !known(b)) return known(b) - known(a);
-        return (typeof a === "number" ? a - b : String(a).localeCompare(String(b), "en")) * (state.up ? 1 : -1);
+        return (typeof a === "number" ? a - b : alphabet.compare(String(a), String(b))) * (state.up ? 1 : -1);
       });
-      const table = plainTable(shown.map(([, name]) => name), lines.map((line) => shown.map((_, n) => cell(line, n))), el("caption", {}, `${people(lines.length)}. From `, el("code", {}, "marts.user_activity"), `, ${chosen.scope}.`));
+      const first = lines.slice(0, state.most);
+      const table = plainTable(shown.map(([, name]) => name), first.map((line) => shown.map((_, n) => cell(line, n))), el("caption", {}, "From ", el("code", {}, "marts.user_activity"), `, ${chosen.scope}.`));
       table.querySelectorAll("thead th").forEach((head, n) => {
         const button = el("button", { type: "button" }, head.textContent);
         button.addEventListener("click", () => { state.up = state.sort === n ? !state.up : true; state.sort = n; fill(); box.querySelectorAll("th button")[n].focus(); });
@@ -948,16 +1118,20 @@
         if (state.sort === n) head.setAttribute("aria-sort", state.up ? "ascending" : "descending");
       });
       box.replaceChildren(table);
+      told.textContent = `${people(lines.length)}${state.find ? ` of ${count(all.length)} found` : ""}${first.length < lines.length ? `, the first ${count(first.length)} shown` : ""}.`;
+      more.hidden = first.length === lines.length;
+      more.textContent = `Show ${count(Math.min(MOST_PEOPLE, lines.length - first.length))} more`;
     }
+    more.addEventListener("click", () => { state.most += MOST_PEOPLE; fill(); });
     const search = el("input", { type: "search", "aria-label": "Find a login", placeholder: "Find a login" });
-    search.addEventListener("input", () => { state.find = search.value.toLowerCase(); fill(); });
+    search.addEventListener("input", () => { Object.assign(state, { find: search.value.toLowerCase(), most: MOST_PEOPLE }); fill(); });
     fill();
     return panel("", {
       title: "People in the last 28 days",
       what: `What each person does with Copilot as of ${all.length ? long(utc(all[0][at("as_of_day")])) : "no day"}, everybody ever seen in the scope: for finding who could use help, not for appraising people.`,
       mart: "user_activity",
       empty: !all.length && "Nobody was ever seen in this scope.",
-      body: () => [el("p", { class: "banner", role: "note" }, "This page names people. Whoever gets the file can read it: pass it on only to those who may, and leave --include-users away for everybody else."), el("div", { class: "plot" }, search), box],
+      body: () => [el("p", { class: "banner", role: "note" }, "This page names people. Whoever gets the file can read it: pass it on only to those who may, and leave --include-users away for everybody else."), el("div", { class: "plot" }, search), told, box, more],
     });
   }
 
@@ -1007,6 +1181,8 @@
   const said = document.getElementById("said");
   const say = (text) => { said.textContent = text; };
 
+  const tables = (ofTeams) => D.tables.filter((each) => each.rows.length && each.mart.startsWith("team") === ofTeams);
+
   // Each question with the panels that answer it; those whose marts are not in the file are not there.
   function questions(day) {
     return [
@@ -1023,9 +1199,9 @@
           what: "Shares of what Copilot generated in editors; CLI and app are none.", none: "Nothing was generated in an editor in this period." }))]],
       ["What comes of it?", [has("acceptance", "adoption") && (() => acceptancePanel(day)), has("lines") && (() => linesPanel(day))]],
       ["What does it use of our credits?", [has("credits") && creditsPanel, has("credit_months") && creditMonthsPanel]],
-      ["Which teams?", D.tables.filter((each) => each.mart.startsWith("team")).map((each) => () => familyPanel(each))],
+      ["Which teams?", [has("team_sizes") && teamsPanel, ...tables(true).map((each) => () => familyPanel(each))]],
       ["Who does what?", [D.include_users && has("people") && peoplePanel]],
-      ["Can I trust it?", [has("coverage") && coveragePanel, ...D.tables.filter((each) => !each.mart.startsWith("team")).map((each) => () => familyPanel(each))]],
+      ["Can I trust it?", [has("coverage") && coveragePanel, has("restated", "restatements") && restatementsPanel, has("drift") && driftPanel, has("reconciled", "differing") && reconciliationPanel, ...tables(false).map((each) => () => familyPanel(each))]],
     ].map(([title, list]) => [title, list.filter(Boolean)]).filter(([, list]) => list.length);
   }
 

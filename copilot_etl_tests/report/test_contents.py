@@ -130,3 +130,10 @@ def test_a_file_that_is_not_there_or_not_ours_is_a_setting_to_change(tmp_path: P
         with pytest.raises(ConfigError, match=r"Cannot read .*Run `copilot-etl load`"):
             report.write(tmp_path / name, target)
     assert not target.exists()
+
+
+def test_marts_of_another_version_are_published_anew_first(spoilt: Callable[..., Path], tmp_path: Path) -> None:
+    older = spoilt("alter table marts.ai_credits_daily drop column users_with_credits")
+
+    with pytest.raises(ConfigError, match=r"another version of copilot_etl made it.*Run `copilot-etl publish`"):
+        report.write(older, tmp_path / "report.html")

@@ -309,30 +309,169 @@ def test_a_mart_that_is_not_there_takes_its_panels_along(
     assert shown.page.locator(".kpi").count() == 6
 
 
-def test_teams_and_reconciliation_appear_with_their_marts(
+def test_a_further_mart_of_teams_or_reconciliation_is_a_table_in_its_own_words(
     show: Callable[..., Shown], spoilt: Callable[..., Path]
 ) -> None:
     shown = show(
         spoilt(
-            "create or replace table marts.team_activity_28d as select * from (values "
+            "create table marts.team_lunches as select * from (values "
             "('octo-org', date '2026-11-22', 'old', 1::bigint, 'somebody'), "
             "('octo-org', date '2026-11-23', 'core', 7::bigint, 'somebody')) "
             "as t (scope, day, team, users, user_login)",
-            "comment on table marts.team_activity_28d is 'What teams do.'",
-            "comment on column marts.team_activity_28d.users is 'Distinct people.'",
-            "drop table marts.reconciliation_daily",
-            "create view marts.reconciliation_daily as select date '2026-11-23' as day, 3 as ours, null::int as theirs",
+            "comment on table marts.team_lunches is 'What teams do.'",
+            "comment on column marts.team_lunches.users is 'Distinct people.'",
+            "create view marts.reconciliation_own as select date '2026-11-23' as day, 3 as ours, null::int as theirs",
         )
     )
 
-    team = shown.panel("team_activity_28d")
+    team = shown.panel("team_lunches")
     assert "What teams do." in team.inner_text()
-    assert team.locator("tbody tr").all_inner_texts() == ["octo-org\t2026-11-23\tcore\t7"]
+    assert shown.cells("team_lunches") == [("octo-org", "2026-11-23", "core", "7")]
     assert team.locator("thead th").nth(3).get_attribute("title") == "Distinct people."
+    assert shown.cells("reconciliation_own") == [("2026-11-23", "3", "no data")]
     shown.page.select_option("#scope", "octo-labs")
     assert team.locator(".message").inner_text() == "It has no rows for octo-labs."
-    assert shown.panel("reconciliation_daily").locator("tbody tr").all_inner_texts() == ["2026-11-23\t3\tno data"]
     assert "somebody" not in shown.file.read_text()
+
+
+def team(scope: str, name: str, number: int | None, active: int, agents: int) -> str:
+    """A row of marts.team_activity_28d; what is not named is null."""
+    return (
+        "insert into marts.team_activity_28d by name "
+        f"select '{scope}' as scope, {number or 'null'} as team_id, '{name}' as team_slug, "
+        f"date '{LAST}' as as_of_day, 28 as days_covered_28d, {active} as monthly_active_users_28d, "
+        f"{agents} as monthly_active_agent_users_28d, 30 as active_users_in_a_team_28d, "
+        "40 as active_users_of_scope_28d"
+    )
+
+
+TEAMS = (
+    team("octo-org", "core", 1, 20, 5),
+    team("octo-org", "web", 2, 10, 9),
+    team("octo-org", "pair", 3, 2, 2),
+    team("octo-org", "(no reported team)", None, 12, 1),
+    team("octo-labs", "ideas", 4, 40, 30),
+)
+
+
+def test_teams_are_bars_of_active_people_with_the_share_of_agent_mode(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    shown = show(spoilt(*TEAMS), choice="#scope=octo-org")
+
+    panel = shown.panel("team_sizes")
+    bars = panel.locator(".rank tbody tr").evaluate_all(
+        "rows => rows.map(row => [row.cells[0].textContent, row.cells[2].textContent, row.cells[3].textContent, "
+        "Math.round(row.querySelector('.bar div').getBoundingClientRect().width / row.querySelector('.bar')"
+        ".getBoundingClientRect().width * 100), "
+        "Math.round(row.querySelector('i').getBoundingClientRect().width / row.querySelector('.bar div')"
+        ".getBoundingClientRect().width * 100)])"
+    )
+    assert [tuple(each) for each in bars] == [
+        ("core", "25.0%", "20", 100, 25),
+        ("web", "90.0%", "10", 50, 90),
+        ("pair", "100.0%", "2", 10, 100),
+        ("(no reported team)", "8.3%", "12", 60, 8),
+    ]
+    assert panel.locator(".finding").inner_text() == (
+        "Agent mode reaches from 25.0% of the active people of core to 90.0% of web."
+    ), "two people are no share to speak of"
+    assert "30 of 40 active people were in one" in panel.locator(".what").first.inner_text()
+    assert shown.cells("team_sizes")[0][:3] == ("core", "20", "5")
+    shown.page.select_option("#scope", ALL)
+    names = panel.locator(".rank tbody th").all_inner_texts()
+    assert names[:2] == ["octo-labs / ideas", "octo-org / core"]
+
+
+def test_without_the_report_of_teams_it_says_which_is_missing(show: Callable[..., Shown]) -> None:
+    message = show().panel("team_sizes").locator(".message").inner_text()
+
+    assert message == "The report user-teams-1-day is not loaded; name it in COPILOT_REPORTS to see teams."
+
+
+def restatement(day: dt.date, measure: str, before: float, after: float, seen: str = "09:00") -> str:
+    return (
+        f"insert into marts.restatements values ('octo-org', 'users-1-day', '{day}', '{LAST} {seen}', '{measure}', "
+        f"{before}, {after}, {after - before}, 1, 2, 3, {(LAST - day).days})"
+    )
+
+
+def test_what_github_changed_is_told_with_day_time_and_amount(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    day = LAST - 3 * DAY
+    shown = show(
+        spoilt(
+            restatement(day, "records", 9, 8),
+            restatement(day, "loc_added_sum", 200, 150),
+            restatement(day, "code_generation_activity_count", 1, 3),
+            restatement(LAST - 9 * DAY, "records", 9, 9),
+        ),
+        choice="#scope=octo-org",
+    )
+
+    panel = shown.panel("restatements")
+    assert panel.locator(".finding").inner_text() == (
+        f"2 restatements of 2 days; the largest changed the lines added of {brief(day)} by \u221225.0%."
+    )
+    written, seen = (f"{each.day} {each:%b %Y}" for each in (day, LAST))
+    assert shown.cells("restatements")[0] == (
+        written,
+        "users-1-day",
+        f"{seen}, 3 days on",
+        "9 to 8 (\u22121)",
+        "1",
+        "2",
+        "3",
+        "lines added: 200 to 150 (\u221225.0%)",
+    )
+    assert (panel.locator("svg path.fill").first.get_attribute("d") or "").count("z") == 2
+    shown.page.select_option("#scope", "octo-labs")
+    assert panel.locator(".message").inner_text() == ("GitHub changed no day of this period after it was loaded.")
+
+
+def test_fields_that_came_and_went_are_told(show: Callable[..., Shown], spoilt: Callable[..., Path]) -> None:
+    row = f"'octo-org', 'users-1-day', '{{}}', '{{}}', 'number', '{FIRST}', '{LAST}', 44, 900, {{}}"
+    source = spoilt(
+        *(
+            f"insert into marts.schema_drift values ({row.format(*each)})"
+            for each in (("new.thing", "appeared", True), ("old", "disappeared", True), ("gone", "appeared", False))
+        )
+    )
+
+    panel = show(source).panel("schema_drift")
+
+    assert panel.locator(".finding").inner_text() == (
+        "On the newest day, 1 field that this version does not know, and 1 field that ceased to come."
+    )
+    lines = panel.locator("tbody tr").evaluate_all("rows => rows.map(r => [...r.cells].map(c => c.textContent))")
+    assert lines[0] == ["new.thing", "users-1-day", "new, unknown here", "number", str(FIRST), str(LAST), "44", "900",
+                        "yes"]  # fmt: skip
+    assert [line[0] for line in lines] == ["new.thing", "old", "gone"]
+
+
+def test_without_drift_it_says_so(show: Callable[..., Shown]) -> None:
+    assert "none is new, and none ceased to come" in show().panel("schema_drift").locator(".message").inner_text()
+
+
+def test_values_that_differ_from_githubs_own_are_counted_and_listed(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    def value(status: str, ours: int, theirs: int) -> str:
+        return (
+            "insert into marts.reconciliation_daily by name select 'octo-org' as scope, "
+            f"date '{LAST}' as day, '(top level)' as breakdown, '' as first_key, '' as second_key, 'm{ours}' as "
+            f"measure, {ours} as our_value, {theirs} as github_value, {ours - theirs} as difference, "
+            f"'{status}' as status"
+        )
+
+    shown = show(
+        spoilt(value("equal", 5, 5), value("equal", 6, 6), value("differs", 7, 9), value("cannot compare", 8, 1))
+    )
+
+    panel = shown.panel("reconciliation")
+    assert panel.locator(".finding").inner_text() == "2 of 3 values that can be compared are equal; 1 differs."
+    assert shown.cells("reconciliation") == [(str(LAST), "m7", "the whole", "7", "9", "\u22122", "not known")]
 
 
 # ------------------------------------------------------------------------------------------------- privacy
@@ -369,6 +508,31 @@ def test_people_are_there_when_asked_for_with_a_banner(show: Callable[..., Shown
     login = lines()[0][0]
     panel.get_by_role("searchbox").fill(login.upper())
     assert lines() == shown.sql(query + "and user_login = $1", login)
+
+
+def test_twenty_thousand_people_are_found_and_counted_but_not_all_drawn(
+    show: Callable[..., Shown], spoilt: Callable[..., Path]
+) -> None:
+    source = spoilt(
+        "create or replace table marts.user_activity as select base.* replace (user_id + 1000000 * n as user_id, "
+        "user_login || '-' || n as user_login) from marts.user_activity as base cross join range(1700) as many (n) "
+        "where scope = 'octo-org'"
+    )
+    shown = show(source, include_users=True, choice="#scope=octo-org")
+    panel = shown.panel("user_activity")
+    everybody = shown.sql("select count(*) from marts.user_activity")[0][0]
+    told, lines, more = panel.locator("p.what").nth(1), panel.locator("tbody tr"), panel.locator(".more")
+
+    assert everybody > 20_000
+    assert told.inner_text() == f"{everybody:,} people, the first 200 shown."
+    assert lines.count() == 200
+    more.click()
+    assert lines.count() == 400
+    login = shown.sql("select user_login from marts.user_activity where user_login like '%-1699' order by 1")[0][0]
+    panel.get_by_role("searchbox").fill(login)
+    assert told.inner_text() == f"1 person of {everybody:,} found."
+    assert lines.locator("th").all_inner_texts() == [login]
+    assert more.is_hidden()
 
 
 def test_names_from_data_stay_text(show: Callable[..., Shown], spoilt: Callable[..., Path]) -> None:
@@ -448,6 +612,36 @@ def test_paper_has_no_controls_and_a_light_ground(show: Callable[..., Shown]) ->
     assert shown.page.pdf(format="A4").startswith(b"%PDF")
 
 
+def test_no_table_is_cut_on_paper(show: Callable[..., Shown], spoilt: Callable[..., Path]) -> None:
+    day = LAST - 3 * DAY
+    shown = show(
+        spoilt(restatement(day, "records", 900, 888), restatement(day, "loc_suggested_to_add_sum", 2000, 1500)),
+        width=688,  # what A4 leaves between its margins
+    )
+
+    shown.page.emulate_media(media="print")
+
+    right = shown.page.locator("table:visible").evaluate_all(
+        "all => all.map(each => [each.closest('.panel').querySelector('h3').textContent, "
+        "each.getBoundingClientRect().right - each.closest('.panel').getBoundingClientRect().right])"
+    )
+    assert {"Credits by month", "What GitHub changed afterwards", "Do newcomers stay?"} <= {name for name, _ in right}
+    assert {name: past for name, past in right if past > 1} == {}
+
+
+def test_the_dark_bar_is_the_one_that_the_sentence_speaks_of(show: Callable[..., Shown]) -> None:
+    shown = show()
+
+    lit = {
+        mart: shown.panel(mart).locator(".rank tr:has(.lit) th").all_inner_texts()
+        for mart in ("feature_adoption_funnel", "feature_usage_daily", "language_mix", "model_mix")
+    }
+    assert lit["feature_adoption_funnel"] == ["Agent mode"]
+    for mart in ("feature_usage_daily", "language_mix", "model_mix"):
+        (name,) = lit[mart]
+        assert shown.panel(mart).locator(".finding").inner_text().startswith(f"{name} leads")
+
+
 def test_everything_has_a_name_for_those_who_listen(show: Callable[..., Shown]) -> None:
     shown = show(include_users=True)
 
@@ -466,6 +660,83 @@ def test_everything_has_a_name_for_those_who_listen(show: Callable[..., Shown]) 
     assert [each for each in found if not each[1].strip()] == []
     charts = [name for role, name in found if role in ("img", "image")]
     assert any("28 days" in name for name in charts)
+
+
+CONTRAST = """
+() => {
+  const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const over = (top, below, alpha) => top.map((v, n) => v * alpha + below[n] * (1 - alpha));
+  const ground = each => {
+    for (; each; each = each.parentElement) {
+      const [r, g, b, alpha = 1] = parse(getComputedStyle(each).backgroundColor);
+      if (alpha > 0) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const found = {};
+  for (const each of document.querySelectorAll('body *')) {
+    const words = [...each.childNodes].filter(n => n.nodeType === 3 && n.data.trim()).length;
+    if (!words || !each.getClientRects().length || each.closest('script, style, .unseen, .skip')) continue;
+    const style = getComputedStyle(each);
+    let below = ground(each);
+    const shade = each.matches('.cell') && each.querySelector('i');
+    if (shade) {
+      const { backgroundColor, opacity } = getComputedStyle(shade);
+      below = over(parse(backgroundColor).slice(0, 3), below, Number(opacity));
+    }
+    const ink = parse(each instanceof SVGElement ? style.fill : style.color).slice(0, 3);
+    const [a, b] = [light(ink), light(below)].sort((x, y) => y - x);
+    const name = `${each.tagName}.${each.getAttribute('class') || ''} ${ink} on ${below.map(Math.round)}`;
+    found[name] = (a + 0.05) / (b + 0.05);
+  }
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_stands_out_from_its_ground(show: Callable[..., Shown], scheme: str) -> None:
+    shown = show(include_users=True, scheme=scheme, choice=f"#scope={ALL}&from={FIRST}&to={LAST}")
+    shown.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    shown.page.locator("details .scroll").last.wait_for()
+
+    contrast = shown.page.evaluate(CONTRAST)
+
+    assert {name: ratio for name, ratio in contrast.items() if ratio < 4.5} == {}
+    assert len(contrast) > 30
+    assert any("cell" in name for name in contrast)
+    shown.page.evaluate("document.documentElement.style.setProperty('--soft', 'rgb(128, 128, 128)')")
+    assert min(shown.page.evaluate(CONTRAST).values()) < 4.5, "the measure would see a word that is too pale"
+
+
+@pytest.mark.parametrize("scope", [ALL, "octo-labs"])
+def test_tables_regions_and_headings_are_in_order(show: Callable[..., Shown], scope: str) -> None:
+    shown = show(include_users=True, choice=f"#scope={scope}&from={FIRST}&to={LAST}")
+    shown.page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    shown.page.locator("details .scroll").last.wait_for()
+
+    assert shown.page.evaluate(
+        "[...document.querySelectorAll('table')].filter(each => !each.tBodies[0].rows.length || !each.caption)"
+        ".map(each => each.outerHTML)"
+    ) == []  # fmt: skip
+    assert shown.page.locator("th:not([scope])").count() == 0
+    assert shown.page.locator(".scroll:not([tabindex='0'][role=region][aria-label])").count() == 0
+    ids = shown.page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
+    assert len(ids) == len(set(ids))
+    named = "aria-labelledby", "aria-describedby"
+    for name in named:
+        assert set(
+            shown.page.evaluate(f"[...document.querySelectorAll('[{name}]')].map(e => e.getAttribute('{name}'))")
+        ) <= {*ids}
+    levels = [
+        int(each[1]) for each in shown.page.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(e => e.tagName)")
+    ]
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip([0, *levels], levels, strict=False))
+    landmarks = shown.page.evaluate("['header', 'main', 'footer'].map(each => document.querySelectorAll(each).length)")
+    assert landmarks == [1, 1, 1]
 
 
 def test_the_keyboard_reaches_every_control_and_chart(show: Callable[..., Shown]) -> None:

@@ -38,6 +38,7 @@ days as (
         report_days.last_seen_at,
         report_days.loaded_at,
         report_days.last_error,
+        report_days.is_first_look,
         coalesce(restated.restatements, 0) as restatements,
         coalesce(restated.late_change_rows, 0) as late_change_rows,
         expected.day > (now() at time zone 'UTC')::date - 3 as is_provisional,
@@ -92,8 +93,13 @@ select
 
     loaded_at is not null as is_loaded,
     is_provisional,
-    coalesce(
-        state = 'no_report' or (state in ('loaded', 'loaded_empty') and last_seen_at::date - day >= 4), false
-    ) as is_settled,
+    coalesce(is_first_look, false) as is_first_look,
+    -- a first look is final only where GitHub has said, when the day was late already, that it has no file of its own
+    coalesce(case
+        when state = 'no_report' then true
+        when state not in ('loaded', 'loaded_empty') then false
+        when is_first_look then last_error is not null and last_seen_at::date - day > 7
+        else last_seen_at::date - day >= 4
+    end, false) as is_settled,
 from days
 order by scope, report, day

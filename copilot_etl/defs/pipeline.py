@@ -68,12 +68,12 @@ class DayConfig(dg.Config):
     )
     accept_shrink: bool = Field(
         default=False,
-        description="Force: load a new version even if it has less than half of the people that are loaded now. "
+        description="Accept a shrink: load a new version even if it has less than half of the people that are loaded now. "
         "Without it such a version is quarantined, and what is loaded stays.",
     )
     force: bool = Field(
         default=False,
-        description="Fetch and load the days again even where GitHub says that nothing changed.",
+        description="Force: fetch and load the days again even where GitHub says that nothing changed.",
     )
     from_raw: bool = Field(
         default=False,

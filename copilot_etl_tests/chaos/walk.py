@@ -35,12 +35,17 @@ def load(
     days: Mapping[dt.date, tuple[str, ...]],
     scopes: Sequence[str],
     *,
-    accept_shrink: bool = False,
-    from_raw: bool = False,
+    accept_shrink: bool,
+    force: bool,
+    from_raw: bool,
+    first_look: bool,
 ) -> list[Outcome]:
     """Every day of every scope in this process; what nobody foresaw is told in the words of the command line."""
+    if first_look:
+        raise CopilotEtlError("no first look in a chaos")
+    switches = {"accept_shrink": accept_shrink, "force": force}
     try:
-        return _days(chosen, sorted(days), scopes, accept_shrink=accept_shrink, from_raw=from_raw)
+        return _days(chosen, sorted(days), scopes, from_raw=from_raw, **switches)
     except CopilotEtlError:
         raise
     except Exception as error:
@@ -48,7 +53,7 @@ def load(
 
 
 def _days(
-    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, accept_shrink: bool, from_raw: bool
+    chosen: Settings, days: Sequence[dt.date], scopes: Sequence[str], *, from_raw: bool, **switches: bool
 ) -> list[Outcome]:
     store = Store(chosen.data_dir)
     with GitHub(
@@ -66,7 +71,7 @@ def _days(
                 store=store,
                 warehouse=Warehouse(store.warehouse),
                 clock=lambda: dt.datetime.now(dt.UTC),
-                accept_shrink=accept_shrink,
+                **switches,
             )
         )
 

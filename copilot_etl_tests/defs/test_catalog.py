@@ -126,10 +126,11 @@ def test_a_launch_has_words_for_look_back_scopes_and_force() -> None:
         "look_back": 0,
         "scopes": [],
         "accept_shrink": False,
+        "force": False,
         "from_raw": False,
         "first_look": False,
     }
-    for name, word in {"look_back": "Look-back:", "scopes": "Scopes:", "accept_shrink": "Force:"}.items():
+    for name, word in {"look_back": "Look-back:", "scopes": "Scopes:", "force": "Force:"}.items():
         assert fields[name].description.startswith(word)
 
 

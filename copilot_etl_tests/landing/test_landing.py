@@ -66,13 +66,15 @@ def test_parts_lie_under_their_hash_with_a_manifest(tmp_path: Path) -> None:
             "report_day": "2026-11-10",
             "parts": [
                 {
-                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "sha256": name,
                     "size": 4,
                     "lines": 1,
                     "host": "copilot-reports.github.com",
                     "etag": '"e1"',
+                    "md5": None,
+                    "stored": hashlib.sha256((folder / f"{name}.ndjson.zst").read_bytes()).hexdigest(),
                 }
-                for content in (b"one\n", b"two\n")
+                for name in (hashlib.sha256(content).hexdigest() for content in (b"one\n", b"two\n"))
             ],
         }
     ]

@@ -68,8 +68,8 @@ class DayConfig(dg.Config):
     )
     accept_shrink: bool = Field(
         default=False,
-        description="Accept a shrink: load a new version even if it has less than half of the people that are loaded now. "
-        "Without it such a version is quarantined, and what is loaded stays.",
+        description="Accept a shrink: load a new version even if it has less than half of the people that are loaded "
+        "now. Without it such a version is quarantined, and what is loaded stays.",
     )
     force: bool = Field(
         default=False,

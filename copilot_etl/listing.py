@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from copilot_etl.errors import Unexpected
+from copilot_etl.errors import Unavailable, Unexpected
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,14 @@ _assigned = msgspec.json.Decoder(_Assigned).decode
 
 
 def page(body: bytes, member: str, *, where: str) -> Page:
-    """Reads one page; raises Unexpected when it is none."""
+    """Reads one page; raises Unavailable when it is something else, Unexpected when it is another contract's."""
     try:
         answer = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
+        raise Unavailable(
+            f"{where}: GitHub answered something that is no list. Is a proxy or a sign-in page in between?"
+        ) from None
+    try:
         total = msgspec.json.decode(answer[f"total_{member}"], type=int)
         found = msgspec.json.decode(answer[member], type=list[msgspec.Raw])
         people = [(_assigned(record).assignee, record) for record in found]

@@ -33,7 +33,7 @@ from copilot_etl.errors import (
 from copilot_etl.github import Fetched, GitHub, NotFound, NotShown
 from copilot_etl.ledger import LedgerDay, Look
 from copilot_etl.records import Normalised
-from copilot_etl.reports import Report, Scope
+from copilot_etl.reports import REPORTS, Report, Scope
 from copilot_etl.warehouse import Replaced, Warehouse
 
 _T = TypeVar("_T")
@@ -205,7 +205,11 @@ def run(
     store.prepare()
     store.sweep()
     known = {(row.report, row.scope, row.day): row for row in warehouse.ledger()}
-    answered = {row.scope for row in known.values() if row.state != "failed" or row.loaded_at}
+    # A list that is not shown says nothing of the scope: its name may be mistyped.
+    lists = {report.name for report in REPORTS.values() if report.pages_of}
+    answered = {
+        row.scope for row in known.values() if row.loaded_at or (row.state != "failed" and row.report not in lists)
+    }
     owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
     stopped: dict[str, CopilotEtlError] = {}
     out_of_reach: Counter[tuple[str, str]] = Counter()
@@ -254,7 +258,7 @@ def run(
                 isinstance(outcome.error, Unavailable) and outcome.error.whole_scope
             ):
                 stopped[scope.key] = outcome.error
-            elif outcome.good:
+            elif outcome.good and not isinstance(outcome.error, NotShown):
                 answered.add(scope.key)
                 owners[scope.key] = walk.owner_id
             if isinstance(outcome.error, NotReady) and not step.is_kept(clock()):
@@ -430,6 +434,8 @@ class _Ahead:
             self._folders.add(folder.parent)
             known = () if self._force else landing.known(self._store.raw, report.name, scope.key, day)
             fetched = self._github.fetch(report, scope, day, into=folder, known=known)
+            if report.pages_of and day != self._clock().date() - dt.timedelta(days=1):
+                raise NotReady(f"{scope.key} {day}: the next day began while the {report.name} were read; not kept.")
             manifest = landing.land(
                 self._store.raw, report.name, scope.key, day, fetched=fetched, fetched_at=self._clock()
             )

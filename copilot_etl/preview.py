@@ -1,4 +1,4 @@
-"""The first look at a mart: its newest rows as Markdown, for a page whose readers may not see people."""
+"""A glance at a mart: its newest rows as Markdown, for a page whose readers may not see people."""
 
 from __future__ import annotations
 

@@ -340,7 +340,12 @@ PEOPLE = Rows(
     order="lower(user_login), user_id",
 )
 
-FAMILIES = {"team": "Teams", "reconciliation": "Reconciliation with GitHub's own numbers"}
+FAMILIES = {
+    "team": "Teams",
+    "reconciliation": "Reconciliation with GitHub's own numbers",
+    "seat_": "Seats: how many of them are used",
+    "idle_seats": "Seats by how long their people have been away",
+}
 """Marts whose name begins so, and which no chart has, are shown as tables of their latest day in their own words."""
 
 MOST_TABLE_ROWS = 400

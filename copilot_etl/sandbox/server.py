@@ -419,7 +419,10 @@ class _Api(_Handler):
     def answer(self, sandbox: Sandbox) -> None:
         if time.monotonic() < sandbox._quiet_until:
             self.violations.append("early_retry")
-        found = _ENDPOINT.fullmatch(self.pathname)
+        by_id = re.fullmatch(r"/organizations/([0-9]+)(/.+)", self.pathname)
+        logins = {each.id: login for login, each in sandbox.world.organizations.items()}
+        path = f"/orgs/{logins.get(by_id[1], '')}{by_id[2]}" if by_id else self.pathname
+        found = _ENDPOINT.fullmatch(path)
         query = parse_qs(self.path.partition("?")[2])
         self.scope = found[2].lower() if found else ""
         self.day = query.get("day", [""])[0]
@@ -455,7 +458,7 @@ class _Api(_Handler):
         return {"download_links": links, "report_start_day": str(first), "report_end_day": self.day}
 
     def list_seats(self, sandbox: Sandbox, query: Mapping[str, list[str]]) -> None:
-        """A page of seats, with links to the others as GitHub gives them."""
+        """A page of seats, with links to the others as GitHub gives them: by the organization's id."""
         for fault in sandbox._plan.due("api", self.scope, "", report=self.report):
             if self.play(fault, sandbox, None):
                 return
@@ -467,9 +470,10 @@ class _Api(_Handler):
         number = _number(query, "page", 1)
         body = sandbox.seats.page(self.scope, sandbox.today, number=number, size=size)
         last = max(1, -(-body["total_seats"] // size))
+        address = f"{sandbox.api_url}/organizations/{sandbox.world.organizations[self.scope].id}/copilot/billing/seats"
         others = {"prev": number - 1, "next": number + 1, "last": last, "first": 1}
         links = [
-            f'<{sandbox.api_url}{self.pathname}?per_page={size}&page={page}>; rel="{name}"'
+            f'<{address}?per_page={size}&page={page}>; rel="{name}"'
             for name, page in others.items()
             if (number > 1 if name in ("prev", "first") else number < last)
         ]

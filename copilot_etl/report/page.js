@@ -830,7 +830,7 @@
         + `Somebody in two teams counts in both, so teams do not add up. GitHub reports teams of five seats or more${many ? "" : `: ${outOf(within, of)} active people were in one`}.`,
       mart: "team_sizes",
       empty: !teams.length && (all.length ? `GitHub reported no team for ${chosen.scope}.` : "The report user-teams-1-day is not loaded; name it in COPILOT_REPORTS to see teams."),
-      body: (title) => [rank(title, shown, { unit: "Team", measure: "Active people", trend: "By week", share: "Agent mode" }),
+      body: (title) => [rank(title, shown, { unit: "Team", measure: "People", trend: "By week", share: "Agent mode" }),
         legend([["s-accent", "used agent mode"], ["s-a3", "active, without agent mode"]]),
         teams.length > MOST_TEAM_BARS ? el("p", { class: "what" }, `The ${MOST_TEAM_BARS} largest; the table has ${count(teams.length)}.`) : null],
       table: {

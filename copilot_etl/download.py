@@ -129,6 +129,18 @@ class Expired(Exception):
     """The file host refused a link; only a new one can help. Its text is a status."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One file on its way to `path`; `here` are files that lie here, by Content-MD5 and size. `stop` ends it."""
+
+    url: httpx.URL = field(repr=False)
+    link: str = field(repr=False)
+    path: Path
+    where: str
+    stop: threading.Event
+    here: Mapping[tuple[str | None, str], Part]
+
+
 class Downloads:
     """The client for signed links. It has no token, no default parameters, and follows no redirect."""
 
@@ -162,7 +174,7 @@ class Downloads:
         pool = ThreadPoolExecutor(self._limits.parallel, thread_name_prefix="download")
         here: dict[tuple[str | None, str], Part] = {(part.md5, str(part.size)): part for part in known if part.md5}
         jobs = [
-            pool.submit(self._fetch, url, link, into / f"{number:05}.zst", where, stop, until, here)
+            pool.submit(self._fetch, _Job(url, link, into / f"{number:05}.zst", where, stop, here), until)
             for number, (url, link) in enumerate(addresses)
         ]
         try:
@@ -187,42 +199,25 @@ class Downloads:
             size = response.headers.get("content-length", "")
             return Head(response.url.host, int(size) if size.isdigit() else None)
 
-    def _fetch(
-        self,
-        url: httpx.URL,
-        link: str,
-        path: Path,
-        where: str,
-        stop: threading.Event,
-        until: float,
-        known: Mapping[tuple[str | None, str], Part],
-    ) -> Part:
+    def _fetch(self, job: _Job, until: float) -> Part:
         return tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Unavailable),
             stop=lambda state: (
-                stop.is_set()
+                job.stop.is_set()
                 or state.attempt_number >= self._limits.file_tries
                 or time.monotonic() + asked_wait(state) > until
             ),
             wait=lambda state: asked_wait(state) or self._limits.backoff(state),
-            sleep=tenacity.sleep_using_event(stop),
+            sleep=tenacity.sleep_using_event(job.stop),
             reraise=True,
-        )(self._once, url, link, path, where, stop, known)
+        )(self._once, job)
 
-    def _once(
-        self,
-        url: httpx.URL,
-        link: str,
-        path: Path,
-        where: str,
-        stop: threading.Event,
-        known: Mapping[tuple[str | None, str], Part],
-    ) -> Part:
-        with self._answer(url, link, where) as response:
+    def _once(self, job: _Job) -> Part:
+        with self._answer(job.url, job.link, job.where) as response:
             said = response.headers.get("content-md5"), response.headers.get("content-length", "")
-            if said in known:
-                return replace(known[said], host=url.host, etag=_etag(response))
-            return self._stored(response, path, url.host, where, stop)
+            if said in job.here:
+                return replace(job.here[said], host=job.url.host, etag=_etag(response))
+            return self._stored(response, job)
 
     @contextmanager
     def _answer(self, url: httpx.URL, link: str, where: str) -> Iterator[httpx.Response]:
@@ -238,12 +233,12 @@ class Downloads:
                 error, url, f"{where}: download from {url.host} broke off", "Try again later."
             ) from None
 
-    def _stored(self, response: httpx.Response, path: Path, host: str, where: str, stop: threading.Event) -> Part:
+    def _stored(self, response: httpx.Response, job: _Job) -> Part:
         try:
-            return self._store(response, path, host, where, stop)
+            return self._store(response, job)
         except OSError as error:
             # A write that finds the disk full names no file.
-            raise OSError(error.errno, error.strerror, error.filename or str(path.parent)) from None
+            raise OSError(error.errno, error.strerror, error.filename or str(job.path.parent)) from None
 
     def _check_head(self, response: httpx.Response, host: str, where: str) -> None:
         status, headers = response.status_code, response.headers
@@ -267,7 +262,8 @@ class Downloads:
         if int(headers.get("content-length", 0)) > self._limits.file_bytes:
             raise self._too_large(where)
 
-    def _store(self, response: httpx.Response, path: Path, host: str, where: str, stop: threading.Event) -> Part:
+    def _store(self, response: httpx.Response, job: _Job) -> Part:
+        path, host, where = job.path, job.url.host, job.where
         sha256 = hashlib.sha256()
         promised = response.headers.get("content-md5")
         md5 = hashlib.md5(usedforsecurity=False) if promised else None
@@ -287,7 +283,7 @@ class Downloads:
                     pace.check(size)
                     if size > self._limits.file_bytes:
                         raise self._too_large(where)
-                    if stop.is_set():
+                    if job.stop.is_set():
                         raise Unavailable(f"{where}: another file of the day failed.")
             file.flush()
             os.fsync(file.fileno())

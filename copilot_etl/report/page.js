@@ -34,6 +34,7 @@
     ruler.font = `${weight} 12px ${getComputedStyle(document.body).fontFamily}`;
     return ruler.measureText(text).width;
   };
+  const isEnterprise = (scope) => scope.startsWith("enterprise.");
   const known = (value) => value !== null && value !== undefined;
   const count = (value) => (known(value) ? whole.format(value) : "no data");
   const amount = (value) => (known(value) ? (Math.abs(value) < 100 && value % 1 ? fine : whole).format(value) : "no data");
@@ -805,7 +806,7 @@
   const FEWEST_OF_A_SHARE = 5;
 
   function teamsPanel() {
-    const all = named("team_sizes");
+    const all = named("team_sizes").filter(({ scope }) => chosen.scope !== D.all_scopes || !isEnterprise(scope));
     const many = several(all);
     const teams = all.filter((line) => line.team).sort((one, other) => other.monthly_active_users_28d - one.monthly_active_users_28d);
     const name = (line) => (many ? `${line.scope} / ${line.team_slug}` : line.team_slug);
@@ -969,7 +970,7 @@
     const wide = Math.ceil((dates.length + shift) / 7);
     const plot = el("div", { class: "plot", tabindex: 0, role: "group", "aria-roledescription": "chart", "aria-label": `Days of ${strip.scope}, ${strip.report}. Arrow keys read them.` });
     const bubble = el("div", { class: "tip", hidden: true });
-    let size = 12, left = 0, above = 36, marker = null, current = null;
+    let size = 12, left = 0, above = 52, marker = null, current = null;
     const place = (n) => [left + Math.floor((n + shift) / 7) * size, above + ((n + shift) % 7) * size];
     function paint() {
       const width = Math.max(180, plot.clientWidth || 600);
@@ -977,7 +978,7 @@
       const height = above + 7 * size + 2;
       const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
         "aria-label": `${strip.scope}, ${strip.report}: ${Object.entries(Object.groupBy ? Object.groupBy(strip.states.filter(known), (each) => COVER[each]?.[0] || each) : {}).map(([name, many]) => `${many.length} ${name}`).join(", ")}` });
-      picture.append(draw("text", { class: "direct", x: 0, y: 12 }, strip.scope), draw("text", { x: 0, y: 12, "text-anchor": "end", transform: `translate(${Math.max(wide * size, 200)} 0)` }, strip.report));
+      picture.append(draw("text", { class: "direct", x: 0, y: 12 }, strip.scope), draw("text", { x: 0, y: 28 }, strip.report));
       let last = -60;
       dates.forEach((date, n) => {
         const [x, y] = place(n);
@@ -1148,7 +1149,7 @@
     const verb = change > 0 ? `, ${count(change)} more than four weeks before.` : change < 0 ? `, ${count(-change)} fewer than four weeks before.` : change === 0 ? ", as many as four weeks before." : ".";
     box.append(el("h1", {}, el("b", {}, people(month)), ` used Copilot in the 28 days to ${brief(dateOf(day))}${verb}`));
     const loose = provisional(day) ? el("span", { class: "badge", title: "Younger than three complete UTC days: GitHub may still restate it." }, "provisional") : null;
-    const scopes = chosen.scope === D.all_scopes ? `${D.scopes.length - 1} organizations, each person counted once` : chosen.scope;
+    const scopes = chosen.scope === D.all_scopes ? `${D.scopes.filter((scope) => scope !== D.all_scopes && !isEnterprise(scope)).length} organizations, each person counted once` : chosen.scope;
     box.append(el("p", { class: "asof" }, el("span", {}, `As of ${WEEKDAYS[weekday(dateOf(day))]}, ${long(dateOf(day))} · ${scopes}`), loose,
       day < chosen.to ? el("span", {}, `The days after it are not loaded for ${chosen.scope === D.all_scopes ? "every organization" : "it"}.`) : null,
       at("adoption", "is_covered") ? null : el("span", { class: "badge" }, "not every organization is loaded")));

@@ -288,23 +288,23 @@ def first_look(
     store.prepare()
     store.sweep()
     known = {(row.report, row.scope, row.day): row for row in warehouse.ledger()}
+    places = [(report, scope) for report in reports if report.latest for scope in report.of(scopes)]
     with ExitStack() as stack:
         walks: list[_Walk] = []
-        for report in reports:
-            for scope in report.of(scopes) if report.latest else ():
-                folder = stack.enter_context(store.workspace())
-                try:
-                    found = _latest_days(report, scope, github, folder)
-                except CopilotEtlError as error:
-                    yield Outcome(report.name, scope.key, days[-1], "failed", error=error)
-                    if stops(error):
-                        return
-                    continue
-                for day, fetched in found.items():
-                    before = known.get((report.name, scope.key, day))
-                    if day in days and (before is None or before.loaded_at is None or before.is_first_look):
-                        source = _FirstLook(fetched, store, clock)
-                        walks.append(_Walk(report, scope, day, source, store, warehouse, clock, before))
+        for report, scope in places:
+            folder = stack.enter_context(store.workspace())
+            try:
+                found = _latest_days(report, scope, github, folder)
+            except CopilotEtlError as error:
+                yield Outcome(report.name, scope.key, days[-1], "failed", error=error)
+                if stops(error):
+                    break
+                continue
+            for day, fetched in found.items():
+                before = known.get((report.name, scope.key, day))
+                if day in days and (before is None or before.loaded_at is None or before.is_first_look):
+                    source = _FirstLook(fetched, store, clock)
+                    walks.append(_Walk(report, scope, day, source, store, warehouse, clock, before))
         owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
         for walk in sorted(walks, key=lambda each: each.day):
             outcome = walk.run(answered=True, owner_id=owners.get(walk.scope.key), fetched=lambda: None)

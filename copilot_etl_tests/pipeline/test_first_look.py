@@ -199,6 +199,17 @@ def test_a_refused_token_is_asked_with_once(line: Callable[..., Line]) -> None:
     assert [status for _, status in made.asked()] == [401]
 
 
+def test_a_limit_keeps_what_came_before_it(line: Callable[..., Line]) -> None:
+    made = line(Fault("rate_primary", scope="octo-labs", report=USERS_28, times=None, args={"wait": 3600}))
+
+    outcomes = look(made, scopes=(ORG, Scope("org", "octo-labs"), Scope("org", "octo-rest")))
+
+    limited, *loaded = outcomes
+    assert (limited.scope, limited.good) == ("octo-labs", False)
+    assert [(each.scope, each.state) for each in loaded] == len(DAYS) * [("octo-org", "loaded")]
+    assert len(made.asked()) == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "error", "says"),
     [

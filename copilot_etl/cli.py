@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import logging
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from copilot_etl.github import GitHub
 
 _STARTED = time.perf_counter()
+_GRACE = 3.0  # seconds in which an interrupted command may end in its own way
 ROOT = Path(__file__).parents[1]
 DEMO_DAYS = 60
 FIRST_LOOK_DAYS = 31  # GitHub's report covers 28, the last of which may be three days ago
@@ -74,6 +76,13 @@ class _Signals:
         for number in self._INTERRUPTING:
             signal.signal(number, self._interrupt)
         signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._insist, name="interrupt", daemon=True).start()
+
+    def _insist(self) -> None:
+        """Ends what does not end by itself: the exception of a handler is lost where it falls into a finalizer."""
+        select.select([self._ours], [], [])
+        time.sleep(_GRACE)
+        self.leave()
 
     def _interrupt(self, number: int, _: object) -> None:
         is_second, self._first = bool(self._first), self._first or number
@@ -83,8 +92,9 @@ class _Signals:
 
     def leave(self) -> NoReturn:
         """Ends the process at once: a download that a silent server holds up would hold up an orderly exit."""
-        for number in self._INTERRUPTING:
-            signal.signal(number, signal.SIG_IGN)
+        if threading.current_thread() is threading.main_thread():
+            for number in self._INTERRUPTING:
+                signal.signal(number, signal.SIG_IGN)
         click.echo("copilot-etl: interrupted; what was loaded stays.", err=True)
         sys.stdout.flush()
         os._exit(128 + (self.heard() or signal.SIGINT))

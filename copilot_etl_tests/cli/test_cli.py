@@ -12,6 +12,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -276,6 +277,29 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     made.github.faults = []
     # The next day is fetched while the day before is loaded, so that may be cut short, too.
     assert re.search("4 loaded; [23] new", load_range(made).stdout)
+
+
+def test_an_interrupt_that_is_lost_on_its_way_ends_the_command_all_the_same() -> None:
+    """Python drops an exception that falls into a finalizer or a callback; here somebody drops it by hand."""
+    code = """
+        import time
+        from copilot_etl import cli
+        cli._SIGNALS.listen()
+        print("ready", flush=True)
+        while True:
+            try:
+                time.sleep(60)
+            except KeyboardInterrupt:
+                pass
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (130, "copilot-etl: interrupted; what was loaded stays.\n")
 
 
 def test_status_shows_states_and_reasons(shell: Callable[..., Shell]) -> None:

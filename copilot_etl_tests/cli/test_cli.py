@@ -285,9 +285,9 @@ def test_an_interrupt_that_is_lost_on_its_way_ends_the_command_all_the_same() ->
         import time
         from copilot_etl import cli
         cli._SIGNALS.listen()
-        print("ready", flush=True)
         while True:
             try:
+                print("ready", flush=True)
                 time.sleep(60)
             except KeyboardInterrupt:
                 pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
+import gc
 import json
 import logging
 import os
@@ -154,6 +156,7 @@ def main() -> None:
     written YYYY-MM-DD.
     """
     os.umask(0o077)  # everything below the data folder holds personal data
+    atexit.register(gc.freeze)  # what ends with the process need not be searched for cycles first: a second of it
 
 
 # ------------------------------------------------------------------------------------------------- load

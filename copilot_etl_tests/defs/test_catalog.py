@@ -18,6 +18,7 @@ from copilot_etl.published import Breach
 from copilot_etl.reports import REPORTS, raw_columns
 from copilot_etl.sandbox import Fault, Sandbox
 from copilot_etl_tests.conftest import SMALL
+from copilot_etl_tests.defs.test_history import STORAGE
 
 pytestmark = pytest.mark.xdist_group("catalog")  # what they share is made once
 
@@ -43,11 +44,11 @@ def one_day(day: dt.date) -> dict[str, str]:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """Three days loaded by the newest of them and a look-back of two, one of them bad; then the models."""
     root = tmp_path_factory.mktemp("catalog")
-    fault = Fault("garbled", scope="octo-labs", day=str(BAD), times=None)
+    fault = Fault("unprocessable", scope="octo-labs", day=str(BAD), times=None)
     with (
         Sandbox(faults=[fault], today=TODAY, organizations=SMALL, late=False, restatements=False) as github,
         pytest.MonkeyPatch.context() as patch,
-        dg.instance_for_test() as instance,
+        dg.instance_for_test(overrides=STORAGE) as instance,
     ):
         for name, value in github.env().items():
             patch.setenv(name, value)
@@ -145,9 +146,7 @@ def test_a_look_back_loads_the_days_before_too(story: dict[str, Any]) -> None:
 
 
 def test_the_run_of_one_failed_day_says_the_line_that_helps_and_no_more(story: dict[str, Any]) -> None:
-    assert reason(story["bad"]) == (
-        f"octo-labs {BAD}: GitHub answered something that is not a report. Is a proxy or a sign-in page in between?"
-    )
+    assert reason(story["bad"]) == f"octo-labs {BAD}: GitHub rejected the request (422). Please report this."
 
 
 def test_the_numbers_of_a_partition_can_be_plotted(story: dict[str, Any]) -> None:

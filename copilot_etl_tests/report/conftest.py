@@ -56,7 +56,7 @@ def publish(store: Store, *days: dt.date, faults: Sequence[Fault] = ()) -> Path:
 def marts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """44 days of two organizations; one day of one of them failed."""
     days = [FIRST + n * DAY for n in range((LAST - FIRST).days + 1)]
-    fault = Fault("garbled", scope="octo-labs", day=str(FAILED), times=None)
+    fault = Fault("unprocessable", scope="octo-labs", day=str(FAILED), times=None)
     return publish(Store(tmp_path_factory.mktemp("marts") / "data"), *days, faults=[fault])
 
 

@@ -9,7 +9,9 @@ tests named in a property file. `sql/macros/<name>.sql` creates a macro for what
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +19,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
-import sqlglot
+import duckdb
 import yaml
-from sqlglot import exp
 
 from copilot_etl.errors import ConfigError
 
@@ -265,14 +266,33 @@ def _text(file: Path, properties: Mapping[str, Any], key: str) -> str:
 
 
 def _upstreams(file: Path, sql: str) -> tuple[str, ...]:
-    try:
-        statements = sqlglot.parse(sql, dialect="duckdb")
-    except sqlglot.errors.ParseError as error:
-        where = error.errors[0] if error.errors else {}
-        raise ConfigError(f"{_short(file)} line {where.get('line', '?')}: not valid SQL.") from None
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+    """The tables that a query reads under a name with a schema, as DuckDB parses it."""
+    with _parser().cursor() as parser:
+        ((serialized,),) = parser.execute(
+            "select json_serialize_sql(?, skip_null := true, skip_empty := true, skip_default := true)", [sql]
+        ).fetchall()
+    parsed = json.loads(serialized)
+    if parsed.get("error_type") == "parser":
+        line = sql.count("\n", 0, int(parsed["position"])) + 1 if "position" in parsed else "?"
+        raise ConfigError(f"{_short(file)} line {line}: not valid SQL.")
+    if len(parsed.get("statements", ())) != 1:
         raise ConfigError(f"{_short(file)} must hold one select, nothing else.")
-    return tuple(sorted({f"{table.db}.{table.name}" for table in statements[0].find_all(exp.Table) if table.db}))
+    return tuple(sorted(set(_tables_in(parsed["statements"]))))
+
+
+@functools.cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+def _tables_in(parsed: Any) -> Iterator[str]:
+    if isinstance(parsed, list):
+        for each in parsed:
+            yield from _tables_in(each)
+    elif isinstance(parsed, dict):
+        if parsed.get("type") == "BASE_TABLE" and parsed.get("schema_name"):
+            yield f"{parsed['schema_name']}.{parsed['table_name']}"
+        yield from _tables_in(list(parsed.values()))
 
 
 def _rule(file: Path) -> Rule:
@@ -317,6 +337,7 @@ def _generic_rule(file: Path, model: Model | Seed, column: str, name: str, optio
     arguments = {**options, **options.get("arguments", {})}
     table = model.full_name
     severity: Severity = "warn" if options.get("config", {}).get("severity") == "warn" else "error"
+    upstreams = {table}
     if name == "not_null":
         sql, says = f"from {table} where {column} is null", f"{column} is never null."
     elif name == "unique":
@@ -332,13 +353,16 @@ def _generic_rule(file: Path, model: Model | Seed, column: str, name: str, optio
         says = f"{column} is one of {values}."
     elif name == "relationships":
         to = re.sub(r"ref\('(\w+)'\)", r"\1", arguments["to"])
+        upstreams |= {to} if "." in to else set()
         sql = f"from {table} where {column} is not null and {column} not in (select {arguments['field']} from {to})"
         says = f"{column} stands in {to}."
     else:
         raise ConfigError(f"{_short(file)}: data test {name!r} is not one this project knows.")
     sql = sql if sql.startswith("select") else f"select * {sql}"
     rule = f"{name}_{column}" if column else name
-    return Rule(model.schema, model.name, rule, sql, says, severity, upstreams=_upstreams(file, sql), is_generic=True)
+    return Rule(
+        model.schema, model.name, rule, sql, says, severity, upstreams=tuple(sorted(upstreams)), is_generic=True
+    )
 
 
 def fingerprints(project: Project) -> dict[str, str]:

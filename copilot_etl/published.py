@@ -36,6 +36,7 @@ MOSTLY_FREE = 0.25
 """A file of which more than this share is free blocks is copied once more, without them."""
 
 _SCHEMAS = ("main", "seeds", "core", "marts", "ops")
+_INPUTS = ("raw", "core", "marts")  # what has tables whose rows are of a day
 
 _OWN_TABLES: Mapping[str, OpsTable] = {
     "model_builds": OpsTable(
@@ -199,6 +200,7 @@ class _Refresh:
         self._changed: Span | None = None
         self._same: set[str] = set()
         self._spans: dict[str, Span] = {}
+        self._seen: dict[str, Span] = {}
         if reuse:
             self._compare()
         self.built: dict[str, Built] = {}
@@ -212,6 +214,8 @@ class _Refresh:
         for seed in self._project.seeds:
             self._load_seed(seed)
         self._connection.execute("attach ':memory:' as input")
+        for schema in _INPUTS:
+            self._connection.execute(f"create schema input.{schema}")
         self._shut_in()
         own = self._own
         self._path = ",".join([*(f"published.{schema}" for schema in _SCHEMAS), f"{own}.raw", f"{own}.ops"])
@@ -305,30 +309,28 @@ class _Refresh:
 
     @contextmanager
     def _only(self, span: Span, names: Sequence[str]) -> Iterator[None]:
-        """Lets dated tables be seen under their own names with the rows of some days only."""
+        """Lets dated tables be seen under their own names with the rows of some days only.
+
+        The views stay for the next one who asks for the same days: behind the search path nobody sees them.
+        """
         models = {model.full_name: model for model in self._project.models}
         raw = {f"raw.{table.name}" for report in REPORTS.values() for table in report.tables}
-        shadows = []
         for name in names:
             model = models.get(name)
-            if name in raw or (model and (model.full_name in self._spans)):
+            if (name in raw or (model and model.full_name in self._spans)) and self._seen.get(name) != span:
                 period = model.period if model else "day"
                 source = f"{'published' if model else self._own}.{name}"
-                schema = name.split(".")[0]
-                self._connection.execute(f"create schema if not exists input.{schema}")
                 self._connection.execute(
                     f"create or replace view input.{name} as select * from {source} where {period} "
                     f"between date '{period_start(period, span.first)}' and date '{span.last}'"
                 )
-                shadows.append(name)
-        front = ",".join(f"input.{schema}" for schema in sorted({name.split(".")[0] for name in shadows}))
-        self._connection.execute(f"set search_path = '{front + ',' if front else ''}{self._path}'")
+                self._seen[name] = span
+        front = ",".join(f"input.{schema}" for schema in _INPUTS)
+        self._connection.execute(f"set search_path = '{front},{self._path}'")
         try:
             yield
         finally:
             self._connection.execute(f"set search_path = '{self._path}'")
-            for name in shadows:
-                self._connection.execute(f"drop view input.{name}")
 
     def _hold_contract(self, model: Model) -> None:
         found = [(name, kind) for name, kind, *_ in self._connection.execute(f"describe {model.sql}").fetchall()]

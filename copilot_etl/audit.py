@@ -74,7 +74,7 @@ def _raw(root: Path, report: Report, scope: str, day: dt.date) -> Iterator[Findi
         is_latest = manifest is versions[-1]
         for part in manifest.parts:
             try:
-                with landing.open_part(manifest, part):
+                with landing.open_part(manifest, part, twice=True):
                     pass
             except Quarantined as error:
                 what = str(error).removeprefix(f"{scope} {day}: ").partition(".")[0]

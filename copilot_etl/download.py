@@ -89,13 +89,17 @@ class Part:
     md5: str | None = None
 
 
+def _compressor() -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(level=1, write_checksum=True)  # who reads it notices a damage inside
+
+
 class Lines(AbstractContextManager["Lines"]):
     """A part that is not downloaded as it is but written line by line; `part` is right once it is closed."""
 
     def __init__(self, path: Path, host: str) -> None:
         self._path, self._host = path, host
         self._file: BinaryIO = path.open("wb")
-        self._packed = zstandard.ZstdCompressor(level=1).stream_writer(self._file, closefd=True)
+        self._packed = _compressor().stream_writer(self._file, closefd=True)
         self._sha256 = hashlib.sha256()
         self._size = self._lines = 0
 
@@ -271,7 +275,7 @@ class Downloads:
         last = b""
         pace = _Pace(self._limits, where, host)
         with path.open("wb") as file:
-            with zstandard.ZstdCompressor(level=1).stream_writer(file, closefd=False) as packed:
+            with _compressor().stream_writer(file, closefd=False) as packed:
                 for block in response.iter_raw():
                     sha256.update(block)
                     if md5:

@@ -7,7 +7,6 @@ lists every version that was seen, the latest last. Nothing here is ever changed
 from __future__ import annotations
 
 import datetime as dt
-import filecmp
 import hashlib
 import json
 from collections.abc import Iterator
@@ -86,25 +85,24 @@ def _alone(root: Path) -> FileLock:
 
 
 def _land(folder: Path, fetched: Fetched, fetched_at: dt.datetime, *, is_first_look: bool) -> Manifest:
-    parts = tuple(
-        RawPart(part.sha256, part.size, part.lines, part.host, part.etag, part.md5, _stored(part.path))
-        for part in fetched.parts
-    )
     try:
         versions = _versions(folder)
     except Quarantined:
         versions = []
         (folder / MANIFEST).replace(folder / f"{MANIFEST}.damaged")
+    landed = [part for version in versions for part in version["parts"]]
+    stored = {part["sha256"]: part.get("stored") for part in landed}
+    parts = tuple(
+        RawPart(
+            *(part.sha256, part.size, part.lines, part.host, part.etag, part.md5),
+            _placed(part, folder, stored.get(part.sha256)),
+        )
+        for part in fetched.parts
+    )
     content_hash = _content_hash(parts)
     latest = versions[-1] if versions else {}
     new = (latest.get("content_hash"), latest.get("is_first_look", False)) != (content_hash, is_first_look)
-    for part in fetched.parts:
-        target = folder / f"{part.sha256}.ndjson.zst"
-        # Compared as stored, so that a file damaged on disk is mended by loading its day again.
-        if part.path != target and not (target.exists() and filecmp.cmp(part.path, target, shallow=False)):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part.path.chmod(0o600)
-            part.path.replace(target)
+    mended = [_mended(old, part) for part in parts for old in landed if old["sha256"] == part.sha256]
     if new:
         version = {
             "content_hash": content_hash,
@@ -113,10 +111,33 @@ def _land(folder: Path, fetched: Fetched, fetched_at: dt.datetime, *, is_first_l
             "parts": [asdict(part) for part in parts],
             **({"is_first_look": True} if is_first_look else {}),
         }
-        durable.sync_folder(folder)
         versions = [*versions, version]
+    if new or any(mended):
+        durable.sync_folder(folder)
         _write(folder, versions)
     return _manifest(folder, versions[-1], changed=new)
+
+
+def _placed(part: Part, folder: Path, stored: str | None) -> str:
+    """Moves a fetched file to its place unless it lies there as it landed; the SHA-256 of the file there.
+
+    So a file that was damaged on disk is mended by loading its day again.
+    """
+    target = folder / f"{part.sha256}.ndjson.zst"
+    if stored and target.exists() and _stored(target) == stored:
+        return stored
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part.path.chmod(0o600)
+    part.path.replace(target)
+    return _stored(target)
+
+
+def _mended(old: dict[str, Any], part: RawPart) -> bool:
+    """Writes what is known of a file by now into what the manifest says of it; whether that is anything new."""
+    known = {"stored": part.stored, **({"md5": part.md5} if part.md5 else {})}
+    is_new = any(old.get(name) != value for name, value in known.items())
+    old.update(known)
+    return is_new
 
 
 def versions(root: Path, report: str, scope: str, day: dt.date) -> tuple[Manifest, ...]:
@@ -161,36 +182,52 @@ def accept(manifest: Manifest) -> None:
 
 
 @contextmanager
-def open_part(manifest: Manifest, part: RawPart) -> Iterator[BinaryIO]:
-    """The part's bytes as received, in bounded memory; Quarantined when they are not the ones that landed."""
+def open_part(manifest: Manifest, part: RawPart, *, twice: bool = False) -> Iterator[BinaryIO]:
+    """The part's bytes as received, in bounded memory; Quarantined when they are not the ones that landed.
+
+    The file as it is stored is held against its hash, which costs a tenth of hashing what is in it; `twice` does both.
+    """
     path = manifest.folder / f"{part.sha256}.ndjson.zst"
     try:
-        with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-            checked = _Checked(stream)
-            yield cast(BinaryIO, checked)
-            while checked.read(2**20):
-                pass
+        with path.open("rb") as file:
+            packed = _Checked(file)
+            with zstandard.ZstdDecompressor().stream_reader(cast(BinaryIO, packed), closefd=False) as stream:
+                checked = _Checked(stream, is_hashed=twice or not part.stored)
+                yield cast(BinaryIO, checked)
+                checked.drain()
+            packed.drain()
     except FileNotFoundError:
         raise _damaged(manifest, part, "is missing") from None
     except zstandard.ZstdError:
         raise _damaged(manifest, part, "is damaged") from None
-    if (checked.size, checked.sha256.hexdigest()) != (part.size, part.sha256):
+    if part.stored and packed.sha256 != part.stored:
+        raise _damaged(manifest, part, "is not what was stored")
+    if checked.size != part.size or checked.sha256 not in (None, part.sha256):
         raise _damaged(manifest, part, "is not what was received")
 
 
 class _Checked:
-    """A stream that counts and hashes what is read from it."""
+    """A stream that counts and hashes what is read from it; `sha256` is None when it is not hashed."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, *, is_hashed: bool = True) -> None:
         self._stream = stream
-        self.sha256 = hashlib.sha256()
+        self._hash = hashlib.sha256() if is_hashed else None
         self.size = 0
 
     def read(self, size: int = -1) -> bytes:
         block = self._stream.read(size)
-        self.sha256.update(block)
+        if self._hash:
+            self._hash.update(block)
         self.size += len(block)
         return block
+
+    def drain(self) -> None:
+        while self.read(2**20):
+            pass
+
+    @property
+    def sha256(self) -> str | None:
+        return self._hash.hexdigest() if self._hash else None
 
 
 def _damaged(manifest: Manifest, part: RawPart, what: str) -> Quarantined:

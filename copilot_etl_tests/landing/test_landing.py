@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,29 @@ def test_a_damaged_file_is_never_read_as_data_and_loading_again_mends_it(tmp_pat
 
     assert str(caught.value).startswith(f"acme 2026-11-10: raw file {manifest.parts[0].sha256[:12]} ")
     assert read(land(tmp_path, content)) == [content]
+
+
+def test_what_an_older_version_landed_is_known_once_it_was_fetched_again(tmp_path: Path) -> None:
+    land(tmp_path, b"one\n")
+    file = tmp_path / "raw/users-1-day/acme/2026-11-10/manifest.json"
+    versions = json.loads(file.read_text())["versions"]
+    for name in ("md5", "stored"):
+        del versions[0]["parts"][0][name]
+    landing._write(file.parent, versions)
+    (stored,) = file.parent.glob("*.zst")
+    stored.write_bytes(zstandard.ZstdCompressor(level=9).compress(b"one\n"))
+    place = (tmp_path / "raw", "users-1-day", "acme", DAY)
+    assert read(*landing.versions(*place)) == [b"one\n"], "its content is held against its hash"
+    assert landing.known(*place) == ()
+
+    fetched = fetch(tmp_path, b"one\n")
+    fetched = replace(fetched, parts=(replace(fetched.parts[0], md5="made-up=="),))
+    manifest = landing.land(*place[:3], DAY, fetched=fetched, fetched_at=NOON)
+
+    assert not manifest.changed
+    assert len(landing.versions(*place)) == 1
+    assert [part.md5 for part in landing.known(*place)] == ["made-up=="]
+    assert read(manifest) == [b"one\n"]
 
 
 def test_versions_that_land_at_the_same_time_are_all_listed(tmp_path: Path) -> None:

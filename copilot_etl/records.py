@@ -1,6 +1,7 @@
 """Raw NDJSON of a day → the report's flat tables as Parquet: read in bounded pieces, gated, unfolded by DuckDB.
 
-The gate judges a piece while DuckDB unfolds the two before it, so memory does not grow with the file. The first line
+The gate judges a piece while DuckDB unfolds the two before it, so memory does not grow with the file: a piece waits on
+the disk. The first line
 that cannot be trusted quarantines the whole day; what an earlier version left in the lake stays.
 """
 
@@ -10,7 +11,6 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-import threading
 import zlib
 from array import array
 from collections import deque
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
@@ -35,8 +36,9 @@ Opener = Callable[[], AbstractContextManager[BinaryIO]]
 """Opens one raw part for reading from its start, checking its hash on the way."""
 
 LINE_CAP = 8 * 2**20  # a record of 8 MiB is three orders of magnitude beyond the largest one seen
-_BLOCK = 4 * 2**20
-_PIECE = 32 * 2**20
+_BLOCK = 2**18  # what is judged line by line stays in the processor's cache
+_PIECE = 64 * 2**20
+_FIRST_PIECE = 6 * 2**20  # each twice the one before, so that the parts of a small day are worked on at once, too
 _WORKERS = 2  # DuckDB has nothing to share out in a piece, so pieces are shared out instead
 _ARRAY_CAP = 256 * 2**20  # an array-wrapped file is the web export's look, and read whole
 _INFLATED_CAP = 4 * 2**30
@@ -98,11 +100,10 @@ def normalise(
         seen: set[Key] = set()
         repeated: set[Key] = set()
         pending: deque[Future[list[pa.Table]]] = deque()
-        for piece in _pieces(_judged(gate, parts, seen, repeated, scope=scope, day=day)):
+        for piece in _pieces(_judged(gate, parts, seen, repeated, scope=scope, day=day), folder):
             if len(pending) == _WORKERS:
                 unfolding.write(pending.popleft().result())
             pending.append(workers.submit(unfolding.unfold, piece))
-            del piece  # the worker's alone from here on
         while pending:
             unfolding.write(pending.popleft().result())
         duplicates = _duplicates(report, parts, repeated, scope=scope, day=day) if repeated else 0
@@ -370,28 +371,36 @@ def _quarantined(scope: str, day: dt.date, where: str, reason: str) -> Quarantin
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some lines, with where each came from."""
+    """A file of some lines, with where each came from."""
 
-    texts: list[bytes]
+    file: Path
     longest: int
     part: array[int]
     number: array[int]
 
 
-def _pieces(lines: Iterable[Line]) -> Iterator[_Piece]:
-    texts: list[bytes] = []
+def _pieces(lines: Iterator[Line], folder: Path) -> Iterator[_Piece]:
+    enough = min(_FIRST_PIECE, _PIECE)
+    for index, first in enumerate(lines):
+        piece = _write_piece(chain([first], lines), folder / f"piece-{index}.ndjson", enough)
+        enough = min(2 * enough, _PIECE)
+        yield piece
+
+
+def _write_piece(lines: Iterable[Line], file: Path, enough: int) -> _Piece:
     part, number = array("l"), array("l")
-    size = 0
-    for line in lines:
-        texts.append(line.text)
-        part.append(line.part)
-        number.append(line.number)
-        size += len(line.text) + 1
-        if size >= _PIECE:
-            yield _Piece(texts, max(map(len, texts)), part, number)
-            texts, part, number, size = [], array("l"), array("l"), 0
-    if texts:
-        yield _Piece(texts, max(map(len, texts)), part, number)
+    size = longest = 0
+    with file.open("wb", buffering=_BLOCK) as out:
+        for line in lines:
+            out.write(line.text)
+            out.write(b"\n")
+            part.append(line.part)
+            number.append(line.number)
+            longest = max(longest, len(line.text))
+            size += len(line.text) + 1
+            if size >= enough:
+                break
+    return _Piece(file, longest, part, number)
 
 
 class _Unfolding:
@@ -419,29 +428,28 @@ class _Unfolding:
 
     def unfold(self, piece: _Piece) -> list[pa.Table]:
         """The rows of every table of the report, in the catalogue's order."""
-        file = self._folder / f"piece-{threading.get_ident()}.ndjson"
-        with file.open("wb") as out:
-            out.write(b"\n".join(piece.texts))
         columns = ", ".join(f"'{name}': '{kind}'" for name, kind in self._columns.items())
         with self._database.cursor() as connection:
             try:
                 connection.execute(
                     f"create temp table stage as select * from read_json($file, format = 'newline_delimited', "
                     f"columns = {{{columns}}}, maximum_object_size = {max(piece.longest + 1, 2**20)})",
-                    {"file": str(file)},
+                    {"file": str(piece.file)},
                 )
             except (duckdb.InvalidInputException, UnicodeDecodeError):
                 # Its message quotes the line and may cut it within a character, which Python then cannot read.
                 raise self._unreadable(piece) from None
+            piece.file.unlink()
             return self._unfolded(connection)
 
     def _unreadable(self, piece: _Piece) -> Quarantined:
         # DuckDB's message quotes the line and misnumbers nested faults, so the line is looked for again here.
-        for part, number, text in zip(piece.part, piece.number, piece.texts, strict=True):
-            try:
-                strict_json(text)
-            except Refusal as refusal:
-                return _quarantined(self._scope, self._day, f"part {part} line {number}", str(refusal))
+        with piece.file.open("rb") as lines:
+            for part, number, text in zip(piece.part, piece.number, lines, strict=True):
+                try:
+                    strict_json(text)
+                except Refusal as refusal:
+                    return _quarantined(self._scope, self._day, f"part {part} line {number}", str(refusal))
         return _quarantined(self._scope, self._day, "a line", "not readable as JSON")
 
     def _unfolded(self, connection: duckdb.DuckDBPyConnection) -> list[pa.Table]:
@@ -453,13 +461,18 @@ class _Unfolding:
     def write(self, tables: Sequence[pa.Table]) -> None:
         for table, rows in zip(self._report.tables, tables, strict=True):
             self.rows[table.name] += rows.num_rows
-            self._writer(table.name, rows.schema).write_table(rows)
+            writer = self._writer(table.name, rows.schema)
+            if rows.num_rows:  # a row group without rows has no statistics either
+                writer.write_table(rows)
 
     def _writer(self, table: str, schema: pa.Schema) -> pq.ParquetWriter:
         if table not in self._writers:
+            texts = [field.name for field in schema if pa.types.is_string(field.type)]
             self._writers[table] = self._closing.enter_context(
                 # DuckDB's own writer leaves out page checksums, without which a flipped bit is read as data.
-                pq.ParquetWriter(self._file(table), schema, compression="zstd", write_page_checksum=True)
+                pq.ParquetWriter(
+                    self._file(table), schema, compression="zstd", use_dictionary=texts, write_page_checksum=True
+                )
             )
         return self._writers[table]
 

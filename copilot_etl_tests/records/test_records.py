@@ -372,6 +372,21 @@ def test_many_pieces_give_the_rows_of_one(tmp_path: Path, monkeypatch: pytest.Mo
     ]
 
 
+def test_a_table_without_rows_in_one_piece_is_counted_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = {"session_count": 2, "total_user_messages": 5}
+    rows = [record(1), record(2, totals_by_vscode_agent=agent), record(3, totals_by_vscode_agent=agent), record(4)]
+    monkeypatch.setattr(records, "_PIECE", 1)
+
+    summary = load(tmp_path, ndjson(*rows))
+
+    found = records.fields(summary, report=USERS_1_DAY, lake=tmp_path / "lake")
+    assert [(each.filled, each.rows) for each in found if each.path == "totals_by_vscode_agent.session_count"] == [
+        (2, 2)
+    ]
+
+
 def test_a_bad_line_is_numbered_in_its_file_not_in_its_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [ndjson(record(n)) for n in range(100)]
     rows[77] = b'{"day":"2026-10-01","user_id":77,"used_cli":true,"used_cli":false}\n'

@@ -100,17 +100,25 @@ class Store:
             yield files
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, *, before_waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
         """Lets one process at a time write a day into the lake and load it, so that what is loaded is its own.
 
-        Who takes this lock and the warehouse's takes this one first; it may be taken again by its holder. Raises
-        WarehouseBusy.
+        Who waits for this lock must not hold the warehouse, for which its holder may wait; it may be taken again by its
+        holder. Raises WarehouseBusy.
         """
+        lock = FileLock(self.lake / "loading.lock", mode=0o600, is_singleton=True)
         try:
-            with FileLock(self.lake / "loading.lock", timeout=_WAIT, mode=0o600, is_singleton=True):
-                yield
+            lock.acquire(timeout=0)
         except Timeout:
-            raise WarehouseBusy(f"Another run is loading into {self.root}. Try again when it has ended.") from None
+            before_waiting()
+            try:
+                lock.acquire(timeout=_WAIT)
+            except Timeout:
+                raise WarehouseBusy(f"Another run is loading into {self.root}. Try again when it has ended.") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def sweep(self) -> None:
         """Removes what killed runs left in the scratch folder: what nobody holds any more."""
@@ -233,7 +241,10 @@ def run(
 
     steps = [_Step(day, report, scope) for day in days for report in reports for scope in report.of(scopes)]
     ahead = _Ahead(github, store, clock, force=force) if github else None
-    try:
+    with ExitStack() as ending:
+        ending.enter_context(warehouse.kept_open())
+        if ahead:
+            ending.callback(ahead.close)
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             report, scope, day = step.report, step.scope, step.day
             if outcome := here(step):
@@ -249,6 +260,8 @@ def run(
                 if ahead and following and not here(following) and not refusal(following):
                     ahead.begin(following)
 
+            if ahead and not ahead.has(step):
+                warehouse.let_go()  # while GitHub is waited for, others may have it
             before = known.get(step.key)
             walk = _Walk(report, scope, day, ahead, store, warehouse, clock, before, accept_shrink, force)
             outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), fetched=begin_next)
@@ -264,9 +277,6 @@ def run(
             if isinstance(outcome.error, NotReady) and not step.is_kept(clock()):
                 out_of_reach[step.place] += 1
             yield outcome
-    finally:
-        if ahead:
-            ahead.close()
 
 
 def first_look(
@@ -423,6 +433,10 @@ class _Ahead:
         # A daemon, so that a server that says nothing does not hold up the end of the process.
         threading.Thread(target=work, name="fetch-ahead", daemon=True).start()
 
+    def has(self, step: _Step) -> bool:
+        """Whether a day's files are here, so that nobody waits for them."""
+        return step.key in self._begun and self._begun[step.key].done()
+
     def take(self, step: _Step) -> tuple[landing.Manifest, float]:
         future = self._begun.pop(step.key, None)
         return future.result() if future else self._fetch(step)
@@ -542,7 +556,7 @@ class _Walk:
             state = "loaded" if before.rows else "loaded_empty"
             self._note(state)
             return replace(outcome, state=state, rows=before.rows or 0, unknown_records=before.unknown_fields or 0)
-        with self.store.alone():
+        with self.store.alone(before_waiting=self.warehouse.let_go):
             normalised = self._timed("tables", lambda: self._normalise(manifest))
             replaced = self._timed("load", lambda: self._replace(normalised, manifest))
         self.before = replaced.day

@@ -10,8 +10,8 @@ import datetime as dt
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -26,6 +26,9 @@ from copilot_etl.reports import REPORTS, Report, raw_columns
 
 SCHEMAS = ("raw", "ops")
 
+KEPT_SECONDS = 5.0
+"""A run that loads day after day lets others at the file at least this often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
@@ -37,35 +40,80 @@ class Replaced:
     restated_rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """An open file with its lock, which `closing` gives back; it is not kept beyond `until` on the monotonic clock."""
+
+    connection: duckdb.DuckDBPyConnection
+    closing: ExitStack
+    until: float
+    is_new: bool = True
+
+
 class Warehouse:
     """The warehouse file at `path`; `wait` is how many seconds a busy file is waited for.
 
-    Every method opens the file, does one thing in one transaction and closes it. All raise WarehouseBusy when
-    another process keeps the file for longer than `wait`, and ConfigError when the path cannot hold a warehouse.
+    Every method opens the file, does one thing in one transaction and closes it, or leaves it open within `kept_open`.
+    All raise WarehouseBusy when another process keeps the file for longer than `wait`, and ConfigError when the path
+    cannot hold a warehouse. A warehouse belongs to one thread.
     """
 
     def __init__(self, path: Path, *, wait: float = 600.0) -> None:
         self.path = path
         self._wait = wait
+        self._keeps = False
+        self._opened: _Opened | None = None
 
     # ------------------------------------------------------------------------------------------ the file
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The open file, for this process alone; created and brought to the catalogue's schema if need be."""
-        with self._locked() as deadline:
+        opened = self._opened or self._open_for_writing()
+        self._opened = None
+        stays = False
+        try:
+            if opened.is_new:
+                _prepare(opened.connection)
+            yield opened.connection
+            stays = self._keeps and time.monotonic() < opened.until
+        except duckdb.Error as error:
+            if fault := _disk_fault(error):
+                raise CopilotEtlError(f"Cannot write {self.path}: {fault}. What was loaded stays.") from None
+            raise
+        finally:
+            if stays:
+                self._opened = replace(opened, is_new=False)
+            else:
+                opened.closing.close()
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Lets the file stay open from one call to the next, for a few seconds at a time, until `let_go`.
+
+        To close it takes as long as to load a small day. Who needs it meanwhile gets it between two days.
+        """
+        self._keeps = True
+        try:
+            yield
+        finally:
+            self._keeps = False
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Closes the file if it was kept open."""
+        if self._opened:
+            opened, self._opened = self._opened, None
+            opened.closing.close()
+
+    def _open_for_writing(self) -> _Opened:
+        with ExitStack() as stack:
+            deadline = stack.enter_context(self._locked())
             if not self.path.exists():
                 self._create()
             connection = self._open(self.path, deadline)
-            try:
-                _prepare(connection)
-                yield connection
-            except duckdb.Error as error:
-                if fault := _disk_fault(error):
-                    raise CopilotEtlError(f"Cannot write {self.path}: {fault}. What was loaded stays.") from None
-                raise
-            finally:
-                connection.close()
+            stack.callback(connection.close)
+            return _Opened(connection, stack.pop_all(), time.monotonic() + KEPT_SECONDS)
 
     @contextmanager
     def _locked(self) -> Iterator[float]:

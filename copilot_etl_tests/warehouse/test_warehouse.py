@@ -16,8 +16,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from copilot_etl import warehouse
 from copilot_etl.errors import ConfigError, WarehouseBusy
 from copilot_etl.ledger import Look
+from copilot_etl.pipeline import Store
 from copilot_etl.reports import REPORTS, raw_columns
 from copilot_etl.warehouse import Warehouse
 
@@ -201,6 +203,44 @@ def test_a_file_whose_first_page_is_damaged_is_refused_and_left_alone(tmp_path: 
     assert path.read_bytes() == content
 
 
+def test_a_file_that_is_kept_open_is_let_go_when_its_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warehouse, "KEPT_SECONDS", 0.3)
+    path = tmp_path / "warehouse.duckdb"
+    mine = Warehouse(path)
+
+    with mine.kept_open():
+        mine.note([look("not_ready")])
+        with pytest.raises(WarehouseBusy):
+            Warehouse(path, wait=0.1).ledger()
+        mine.note([look("not_ready", hours=1)])
+        time.sleep(0.4)
+        mine.note([look("not_ready", hours=2)])  # the last one before it is given back
+        assert Warehouse(path, wait=0.1).ledger()[0].attempts == 3
+        mine.note([look("not_ready", hours=3)])
+        mine.let_go()
+        assert Warehouse(path, wait=0.1).ledger()[0].attempts == 4
+        mine.note([look("not_ready", hours=4)])
+
+    assert Warehouse(path, wait=0.1).ledger()[0].attempts == 5
+
+
+def test_a_fault_closes_a_file_that_is_kept_open(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    mine = Warehouse(path)
+
+    with mine.kept_open():
+        with pytest.raises(ZeroDivisionError), mine.connect() as connection:
+            connection.execute("begin")
+            connection.execute("delete from ops.report_days")
+            _ = 1 / 0
+        assert Warehouse(path, wait=0.1).ledger() == ()
+        mine.note([look("not_ready")])
+
+    assert len(mine.ledger()) == 1
+
+
 def test_four_writers_at_once_all_get_through(tmp_path: Path) -> None:
     path = tmp_path / "warehouse.duckdb"
     code = f"""
@@ -220,3 +260,22 @@ def test_four_writers_at_once_all_get_through(tmp_path: Path) -> None:
 
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     assert Warehouse(path).ledger()[0].attempts == 20
+
+
+def test_who_holds_the_file_and_who_holds_the_lake_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.prepare()
+    code = f"""
+        from pathlib import Path
+        from copilot_etl.pipeline import Store
+        from copilot_etl.warehouse import Warehouse
+        store = Store(Path({str(tmp_path)!r}))
+        with store.alone():
+            print("ready", flush=True)
+            Warehouse(store.warehouse).ledger()
+    """
+    mine = Warehouse(store.warehouse)
+    with mine.kept_open():
+        mine.note([look("not_ready")])
+        with other_process(code) as process, store.alone(before_waiting=mine.let_go):
+            assert process.wait(20) == 0

@@ -88,7 +88,7 @@ def _peers(stand: Stand, day: Generated) -> list[Candidate]:
         Candidate("polars", script("with_polars.py"), check=checked),
         Candidate("pandas", script("with_pandas.py"), check=checked),
         Candidate("dlt, Parquet route", script("with_dlt.py", "parquet"), check=dlt),
-        Candidate("dlt, default route", script("with_dlt.py", "default"), check=dlt),
+        Candidate("dlt, default route, files of 10,000 rows", script("with_dlt.py", "default"), check=dlt),
     ]
 
 

@@ -13,6 +13,9 @@ import dlt
 import orjson
 
 PAGE = 1000  # records handed over at once: one by one costs dlt a third more
+# The default route loads files of INSERT statements, each parsed as a whole: 100,000 people in one file of each table
+# take more than 14 GB and end with an error, so they are cut.
+FILE_ROWS = "10000"
 
 
 @dlt.resource(name="user_day", write_disposition="replace")
@@ -32,6 +35,8 @@ def user_day(parts: Path) -> Iterator[list[dict]]:
 def main() -> None:
     parts, out, route = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     started = time.perf_counter()
+    if route == "default":
+        os.environ["NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS"] = FILE_ROWS
     pipeline = dlt.pipeline(
         "copilot",
         destination=dlt.destinations.duckdb(str(out / "out.duckdb")),

@@ -1,4 +1,7 @@
-"""Four parts of a day from a local server to disk: ours, curl, and curl with the work that ours does beside it."""
+"""Four parts of a day from a local server to disk: ours, curl, and curl with the work that ours does beside it.
+
+Once as fast as the server can, and once through a line of one gigabit a second, as a machine in a cloud has it.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,17 @@ from copilot_etl_tests.bench.generated import DAY
 from copilot_etl_tests.bench.stand import OURS, Candidate, Stand
 from copilot_etl_tests.bench.table import Row
 
+GIGABIT = 1e9 / 8
+
 
 def measure(stand: Stand, users: int) -> Iterator[Row]:
+    for rate, place in ((0.0, "local"), (GIGABIT, "1 Gbit/s")):
+        yield from _measure(stand, users, rate=rate, place=place)
+
+
+def _measure(stand: Stand, users: int, *, rate: float, place: str) -> Iterator[Row]:
     day = stand.day(users)
-    with stand.server(day) as port:
+    with stand.server(day, rate=rate) as port:
 
         def curl(folder: Path) -> list[str | Path]:
             links = [f"http://127.0.0.1:{port}/signed/{DAY}/0/{part}?sig=abc" for part in range(len(day.parts))]
@@ -37,4 +47,4 @@ def measure(stand: Stand, users: int) -> Iterator[Row]:
             candidates.append(Candidate("curl, four at once", curl))
             if shutil.which("zstd") and shutil.which("sha256sum"):
                 candidates.append(Candidate("curl, then sha256sum and zstd -1", curl_and_pack))
-        yield from stand.compare(f"download of {users:,} users ({day.size / 1e6:,.0f} MB, local)", *candidates)
+        yield from stand.compare(f"download of {users:,} users ({day.size / 1e6:,.0f} MB, {place})", *candidates)

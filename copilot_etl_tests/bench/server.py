@@ -15,6 +15,7 @@ import functools
 import hashlib
 import json
 import sys
+import threading
 import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,16 +24,30 @@ from urllib.parse import parse_qs, urlsplit
 
 from copilot_etl_tests.bench.generated import DAY
 
+_BLOCK = 2**20
+
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, folders: list[Path], *, restate: bool, delay: float) -> None:
+    def __init__(self, folders: list[Path], *, restate: bool, delay: float, rate: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.variants = [sorted(folder.glob("part-*.ndjson")) for folder in folders]
         self.restate = restate
         self.delay = delay
         self.asked: Counter[str] = Counter()
+        self.rate = rate
+        self._free_at = 0.0
+        self._line = threading.Lock()
+
+    def wait_for_line(self, size: int) -> None:
+        """Sleeps until so many bytes fit through the line that all connections share."""
+        if self.rate:
+            with self._line:
+                now = time.monotonic()
+                self._free_at = max(now - 0.01, self._free_at) + size / self.rate
+                wait = self._free_at - now
+            time.sleep(max(wait, 0))
 
     def handle_error(self, request: object, client_address: object) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):  # a client hangs up on a file that it knows
@@ -73,7 +88,11 @@ class _Handler(BaseHTTPRequestHandler):
         with path.open("rb") as file:
             if day == DAY:
                 self._head("application/octet-stream", path.stat().st_size, md5=_md5(path))
-                self.connection.sendfile(file)
+                size = path.stat().st_size
+                at_once = _BLOCK if self.server.rate else size
+                for start in range(0, size, at_once):
+                    self.server.wait_for_line(min(at_once, size - start))
+                    self.connection.sendfile(file, start, at_once)
             else:
                 body = file.read().replace(DAY.encode(), day.encode())
                 self._head("application/octet-stream", len(body), md5=hashlib.md5(body, usedforsecurity=False).digest())
@@ -99,10 +118,13 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--restate", action="store_true", help="further questions for a day get the next variant")
     parser.add_argument("--delay", type=float, default=0.02, metavar="SECONDS", help="before each answer (%(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=0.0, metavar="BYTES", help="a second, over all connections (0: no bound)"
+    )
     chosen = parser.parse_args()
     for path in (path for folder in chosen.folders for path in folder.glob("part-*.ndjson")):
         _md5(path)  # before anybody measures
-    server = _Server(chosen.folders, restate=chosen.restate, delay=chosen.delay)
+    server = _Server(chosen.folders, restate=chosen.restate, delay=chosen.delay, rate=chosen.rate)
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

@@ -316,6 +316,7 @@ def first_look(
                     source = _FirstLook(fetched, store, clock)
                     walks.append(_Walk(report, scope, day, source, store, warehouse, clock, before))
         owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
+        stack.enter_context(warehouse.kept_open())
         for walk in sorted(walks, key=lambda each: each.day):
             outcome = walk.run(answered=True, owner_id=owners.get(walk.scope.key), fetched=lambda: None)
             owners[walk.scope.key] = walk.owner_id

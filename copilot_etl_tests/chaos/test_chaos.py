@@ -43,11 +43,11 @@ def test_a_bad_disk_ends_in_one_line_and_no_wrong_row(tmp_path: Path, chosen: in
 
 
 def test_a_malformed_file_is_read_as_the_reference_reads_it_or_not_at_all(tmp_path: Path, chosen: int) -> None:
-    hold(files.run(tmp_path, chosen, files=200, whole=0), chosen)
+    hold(files.run(tmp_path, chosen, files=140, whole=0), chosen)
 
 
 def test_fuzzed_lines_are_accepted_and_refused_as_by_the_reference(tmp_path: Path, chosen: int) -> None:
-    hold(lines.run(tmp_path, chosen, lines=50_000), chosen)
+    hold(lines.run(tmp_path, chosen, lines=30_000), chosen)
 
 
 def test_a_month_of_faulty_mornings_ends_in_the_truth(tmp_path: Path, chosen: int) -> None:

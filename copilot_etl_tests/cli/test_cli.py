@@ -271,9 +271,11 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     _, errors = process.communicate(timeout=30)
 
     assert (process.returncode, errors) == (code, "copilot-etl: interrupted; what was loaded stays.\n")
-    assert time.monotonic() - started < 10
-    # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
-    assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
+    took = time.monotonic() - started
+    assert took < 10
+    # The second Ctrl-C can meet the first one's clearing up, and one that Python loses in a finalizer ends the command
+    # without any, after a grace; a later run sweeps what is left then.
+    assert len(numbers) > 1 or took >= cli._GRACE or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
     # The next day is fetched while the day before is loaded, so that may be cut short, too.
     assert re.search("4 loaded; [23] new", load_range(made).stdout)

@@ -81,7 +81,7 @@ class _Signals:
         threading.Thread(target=self._insist, name="interrupt", daemon=True).start()
 
     def _insist(self) -> None:
-        """Ends what does not end by itself: the exception of a handler is lost where it falls into a finalizer."""
+        """Ends what does not end by itself: what a handler raises can be lost in code that is not ours."""
         select.select([self._ours], [], [])
         time.sleep(_GRACE)
         self.leave()

@@ -537,6 +537,8 @@ class _Walk:
             reason = error.strerror or type(error).__name__
             return self._failed(CopilotEtlError(f"{self.scope.key} {self.day}: {reason}: {error.filename or ''}"))
         except Exception as error:
+            if type(error) is RuntimeError and str(error) == "Query interrupted":
+                raise KeyboardInterrupt from None  # what a signal's handler raises while DuckDB works comes out as this
             # A fault of ours on one day must not keep its neighbours out. Its text may hold anything: it is not told.
             *_, at = traceback.extract_tb(error.__traceback__)
             place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"

@@ -1,8 +1,7 @@
 """Raw NDJSON of a day → the report's flat tables as Parquet: read in bounded pieces, gated, unfolded by DuckDB.
 
-The gate judges a piece while DuckDB unfolds the two before it, so memory does not grow with the file: a piece waits on
-the disk. The first line
-that cannot be trusted quarantines the whole day; what an earlier version left in the lake stays.
+The gate judges a piece while DuckDB unfolds the two before it, which wait on the disk, so memory does not grow with the
+file. The first line that cannot be trusted quarantines the whole day; what an earlier version left in the lake stays.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -423,8 +422,10 @@ class _Unfolding:
         self._database.execute("set threads = 1")
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._closing.close()
+    def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
+        # After an interrupt a worker may still be at it, so closing fails: what came first is what is to be told.
+        with suppress(duckdb.Error) if fault else nullcontext():
+            self._closing.close()
 
     def unfold(self, piece: _Piece) -> list[pa.Table]:
         """The rows of every table of the report, in the catalogue's order."""

@@ -1,6 +1,6 @@
 """Dagster's history in its own SQLite files, each of them kept open from one event to the next.
 
-Dagster opens and sets up a file anew for every event, of which a refresh of the models has 650: a third of the time
+Dagster opens and sets up a file anew for every event, of which a refresh of the models has 650: a quarter of the time
 that a small `copilot-etl load` took. The files are the same, so a history can be read with and without this class.
 """
 

@@ -271,18 +271,16 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     _, errors = process.communicate(timeout=30)
 
     assert (process.returncode, errors) == (code, "copilot-etl: interrupted; what was loaded stays.\n")
-    took = time.monotonic() - started
-    assert took < 10
-    # The second Ctrl-C can meet the first one's clearing up, and one that Python loses in a finalizer ends the command
-    # without any, after a grace; a later run sweeps what is left then.
-    assert len(numbers) > 1 or took >= cli._GRACE or list((made.data / "scratch").iterdir()) == []
+    assert time.monotonic() - started < 10
+    # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
+    assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
     # The next day is fetched while the day before is loaded, so that may be cut short, too.
     assert re.search("4 loaded; [23] new", load_range(made).stdout)
 
 
 def test_an_interrupt_that_is_lost_on_its_way_ends_the_command_all_the_same() -> None:
-    """Python drops an exception that falls into a finalizer or a callback; here somebody drops it by hand."""
+    """What a handler raises can be lost in code that is not ours; here somebody drops it by hand."""
     code = """
         import time
         from copilot_etl import cli

@@ -9,14 +9,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any, cast
 
+import duckdb
 import pytest
 
-from copilot_etl import coverage, landing, pipeline, records
+from copilot_etl import coverage, landing, ledger, pipeline, records
 from copilot_etl.errors import Refused
 from copilot_etl.reports import REPORTS, Column, Report, Scope, Source, Table
 from copilot_etl.sandbox import Fault
@@ -39,6 +41,48 @@ def test_every_table_holds_what_was_served(line: Callable[..., Line]) -> None:
         for day in (DAY, NEXT):
             assert_equal_to_what_was_served(made, scope, day)
     assert made.github.violations() == []
+
+
+def test_an_interrupt_while_duckdb_works_ends_the_run_and_is_no_fault_of_the_day(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit
+
+    def slow(connection: Any, *values: Any, **options: Any) -> None:
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        connection.execute("select sum(sqrt(a.i * b.j)) from range(1000000) a(i), range(1000000) b(j)")
+
+    made = line()
+    before = signal.signal(signal.SIGUSR1, stop)
+    try:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(ledger, "note_loaded", slow)
+            made.load(DAY, NEXT)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert made.warehouse.ledger() == (), "nothing was loaded, and no fault is noted"
+    assert list(made.store.scratch.iterdir()) == []
+    assert [outcome.state for outcome in made.load(DAY, NEXT)] == ["loaded", "loaded"]
+
+
+def test_an_interrupt_that_something_else_fails_of_ends_the_run_all_the_same(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy() -> None:
+        raise duckdb.InvalidInputException("a thread still works with it")
+
+    def interrupted(unfolding: Any, *values: Any) -> None:
+        unfolding._closing.callback(busy)
+        raise SystemExit
+
+    made = line()
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(records._Unfolding, "publish", interrupted)
+        made.load(DAY, NEXT)
+
+    assert made.warehouse.ledger() == ()
 
 
 @pytest.mark.parametrize("day", ["2025-12-16", "2026-03-03", "2026-04-07", "2026-04-14", "2026-06-23", "2026-09-22"])

@@ -36,7 +36,7 @@ MOSTLY_FREE = 0.25
 """A file of which more than this share is free blocks is copied once more, without them."""
 
 _SCHEMAS = ("main", "seeds", "core", "marts", "ops")
-_INPUTS = ("raw", "core", "marts")  # what has tables whose rows are of a day
+_INPUTS = ("input.raw", "input.core", "input.marts")  # for views of tables whose rows are of a day
 
 _OWN_TABLES: Mapping[str, OpsTable] = {
     "model_builds": OpsTable(
@@ -215,7 +215,7 @@ class _Refresh:
             self._load_seed(seed)
         self._connection.execute("attach ':memory:' as input")
         for schema in _INPUTS:
-            self._connection.execute(f"create schema input.{schema}")
+            self._connection.execute(f"create schema {schema}")
         self._shut_in()
         own = self._own
         self._path = ",".join([*(f"published.{schema}" for schema in _SCHEMAS), f"{own}.raw", f"{own}.ops"])
@@ -325,8 +325,7 @@ class _Refresh:
                     f"between date '{period_start(period, span.first)}' and date '{span.last}'"
                 )
                 self._seen[name] = span
-        front = ",".join(f"input.{schema}" for schema in _INPUTS)
-        self._connection.execute(f"set search_path = '{front},{self._path}'")
+        self._connection.execute(f"set search_path = '{','.join(_INPUTS)},{self._path}'")
         try:
             yield
         finally:

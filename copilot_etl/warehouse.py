@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -47,7 +47,6 @@ class _Opened:
     connection: duckdb.DuckDBPyConnection
     closing: ExitStack
     until: float
-    is_new: bool = True
 
 
 class Warehouse:
@@ -69,11 +68,11 @@ class Warehouse:
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The open file, for this process alone; created and brought to the catalogue's schema if need be."""
-        opened = self._opened or self._open_for_writing()
-        self._opened = None
+        kept, self._opened = self._opened, None
+        opened = kept or self._open_for_writing()
         stays = False
         try:
-            if opened.is_new:
+            if not kept:
                 _prepare(opened.connection)
             yield opened.connection
             stays = self._keeps and time.monotonic() < opened.until
@@ -83,7 +82,7 @@ class Warehouse:
             raise
         finally:
             if stays:
-                self._opened = replace(opened, is_new=False)
+                self._opened = opened
             else:
                 opened.closing.close()
 

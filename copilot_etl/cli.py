@@ -78,7 +78,15 @@ class _Signals:
         for number in self._INTERRUPTING:
             signal.signal(number, self._interrupt)
         signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+        sys.unraisablehook = self._raise_again
         threading.Thread(target=self._insist, name="interrupt", daemon=True).start()
+
+    def _raise_again(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Python drops an exception that falls into a finalizer; an interrupt comes again when that has ended."""
+        if not issubclass(dropped.exc_type, Exception) and (number := self.heard()):
+            threading.Timer(0.05, signal.pthread_kill, (threading.main_thread().ident, number)).start()
+        else:
+            sys.__unraisablehook__(dropped)
 
     def _insist(self) -> None:
         """Ends what does not end by itself: what a handler raises can be lost in code that is not ours."""

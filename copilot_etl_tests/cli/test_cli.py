@@ -279,6 +279,14 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     assert re.search("4 loaded; [23] new", load_range(made).stdout)
 
 
+def ready(code: str) -> subprocess.Popen[str]:
+    """A Python process that has printed `ready`."""
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    return process
+
+
 def test_an_interrupt_that_is_lost_on_its_way_ends_the_command_all_the_same() -> None:
     """What a handler raises can be lost in code that is not ours; here somebody drops it by hand."""
     code = """
@@ -292,14 +300,32 @@ def test_an_interrupt_that_is_lost_on_its_way_ends_the_command_all_the_same() ->
             except KeyboardInterrupt:
                 pass
     """
-    command = [sys.executable, "-c", textwrap.dedent(code)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout and process.stdout.readline() == "ready\n"
-
+    process = ready(code)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
 
     assert (process.returncode, errors) == (130, "copilot-etl: interrupted; what was loaded stays.\n")
+
+
+def test_an_interrupt_that_falls_into_a_finalizer_comes_again() -> None:
+    code = """
+        import time
+        from copilot_etl import cli
+        class Writer:
+            def __del__(self):
+                print("ready", flush=True)
+                time.sleep(1)
+        cli._SIGNALS.listen()
+        Writer()
+        time.sleep(60)
+    """
+    process = ready(code)
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (143, "copilot-etl: interrupted; what was loaded stays.\n")
+    assert time.monotonic() - started < cli._GRACE
 
 
 def test_status_shows_states_and_reasons(shell: Callable[..., Shell]) -> None:

@@ -15,8 +15,8 @@ import duckdb
 from copilot_etl import landing, ledger, records
 from copilot_etl.errors import CopilotEtlError, Quarantined, WarehouseBusy
 from copilot_etl.ledger import LedgerDay
-from copilot_etl.pipeline import Store
 from copilot_etl.reports import Report, Table, raw_columns
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 REBUILD = "copilot-etl rebuild"

@@ -34,9 +34,10 @@ from rich.table import Table
 from copilot_etl import __version__, audit, coverage, landing, settings
 from copilot_etl.coverage import ReportDay
 from copilot_etl.errors import ConfigError, CopilotEtlError
-from copilot_etl.pipeline import Outcome, Store, stops
+from copilot_etl.pipeline import Outcome, stops
 from copilot_etl.reports import REPORTS
 from copilot_etl.settings import Settings
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 if TYPE_CHECKING:

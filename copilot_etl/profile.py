@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from copilot_etl import records
-from copilot_etl.pipeline import Outcome, Store
+from copilot_etl.pipeline import Outcome
 from copilot_etl.reports import REPORTS
+from copilot_etl.store import Store
 
 REST = "the rest"
 

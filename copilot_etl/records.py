@@ -78,17 +78,14 @@ def normalise(
     day: dt.date,
     content_hash: str,
     parts: Sequence[Opener],
-    lake: Path,
     folder: Path,
     owner: str = "",
     owner_id: str | None = None,
-    hold: Callable[[int], None] = lambda records: None,
 ) -> Normalised:
-    """Reads all parts of a day and puts one Parquet file a table into the lake; works in an empty `folder`.
+    """Reads all parts of a day and makes one Parquet file a table in an empty `folder`, from where `publish` takes it.
 
-    `owner` is the field of a record that says whose report it is from, `owner_id` its value in earlier days; `hold` is
-    asked, with the number of people, before anything reaches the lake. Raises Quarantined, naming part, line and
-    reason, when the bytes cannot be trusted.
+    `owner` is the field of a record that says whose report it is from, `owner_id` its value in earlier days. Raises
+    Quarantined, naming part, line and reason, when the bytes cannot be trusted.
     """
     gate = Gate(report, day, owner=owner, owner_id=owner_id)
     with (
@@ -106,7 +103,6 @@ def normalise(
         while pending:
             unfolding.write(pending.popleft().result())
         duplicates = _duplicates(report, parts, repeated, scope=scope, day=day) if repeated else 0
-        hold(len(seen))
         summary = Normalised(
             report.name,
             scope,
@@ -120,8 +116,20 @@ def normalise(
             {path: "|".join(sorted(names)) for path, names in gate.unknown_types.items()},
             unfolding.rows,
         )
-        unfolding.publish(lake, summary)
+        unfolding.finish(summary)
     return summary
+
+
+def publish(normalised: Normalised, *, report: Report, folder: Path, lake: Path) -> None:
+    """Moves the day's Parquet files from `folder` into the lake, each whole."""
+    for table in report.tables:
+        target = normalised.path(lake, table.name)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        durable.settle(_made_file(folder, table.name), target)
+
+
+def _made_file(folder: Path, table: str) -> Path:
+    return folder / f"{table}.parquet"
 
 
 def read(lake: Path, report: Report, *, scope: str, day: dt.date) -> Normalised | None:
@@ -472,16 +480,17 @@ class _Unfolding:
             self._writers[table] = self._closing.enter_context(
                 # DuckDB's own writer leaves out page checksums, without which a flipped bit is read as data.
                 pq.ParquetWriter(
-                    self._file(table), schema, compression="zstd", use_dictionary=texts, write_page_checksum=True
+                    _made_file(self._folder, table),
+                    schema,
+                    compression="zstd",
+                    use_dictionary=texts,
+                    write_page_checksum=True,
                 )
             )
         return self._writers[table]
 
-    def _file(self, table: str) -> Path:
-        return self._folder / f"{table}.parquet"
-
-    def publish(self, lake: Path, summary: Normalised) -> None:
-        """Closes the files and moves them into the lake, each whole."""
+    def finish(self, summary: Normalised) -> None:
+        """Closes the files, with the summary in their footers."""
         if not self._writers:  # a day without records has its tables too, with no rows
             columns = ", ".join(f'"{name}" {kind}' for name, kind in self._columns.items())
             self._database.execute(f"create temp table stage ({columns})")
@@ -490,10 +499,6 @@ class _Unfolding:
         for writer in self._writers.values():
             writer.add_key_value_metadata({_FOOTER: footer})
         self._closing.close()
-        for table in self._report.tables:
-            target = summary.path(lake, table.name)
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            durable.settle(self._file(table.name), target)
 
 
 # ----------------------------------------------------------------------------------- derived from the catalogue

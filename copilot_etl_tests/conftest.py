@@ -17,9 +17,10 @@ from copilot_etl import pipeline
 from copilot_etl.download import Limits
 from copilot_etl.github import GitHub
 from copilot_etl.ledger import LedgerDay
-from copilot_etl.pipeline import Outcome, Store
+from copilot_etl.pipeline import Outcome
 from copilot_etl.reports import USERS_1_DAY, Scope
 from copilot_etl.sandbox import Fault, Organization, Sandbox
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 TODAY = dt.date(2026, 11, 24)

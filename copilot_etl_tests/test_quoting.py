@@ -11,9 +11,9 @@ import pytest
 from copilot_etl import audit, pipeline
 from copilot_etl.ledger import Look
 from copilot_etl.models import Model, ModelColumn, Project, Seed
-from copilot_etl.pipeline import Store
 from copilot_etl.published import Published
 from copilot_etl.reports import USERS_1_DAY, Scope
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.conftest import Line
 

@@ -22,8 +22,9 @@ from copilot_etl.coverage import MISSING
 from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
 from copilot_etl.github import GitHub
 from copilot_etl.ledger import LedgerDay
-from copilot_etl.pipeline import Outcome, Store
+from copilot_etl.pipeline import Outcome
 from copilot_etl.reports import REPORTS, USERS_1_DAY, Report, Scope, raw_columns
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)  # backfill_policy is a beta parameter in 1.13

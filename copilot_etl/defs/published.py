@@ -17,10 +17,10 @@ from copilot_etl import coverage, settings
 from copilot_etl.defs.pipeline import UNDER_WAY, known_days, stages
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
-from copilot_etl.pipeline import Store
 from copilot_etl.preview import preview
 from copilot_etl.published import Breach, Built, Published, Refreshed
 from copilot_etl.reports import REPORTS, USERS_1_DAY
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 PROJECT = read(Path(__file__).parents[2] / "sql")

@@ -5,8 +5,8 @@ import dagster as dg
 from copilot_etl import settings
 from copilot_etl.defs.published import PUBLISHED
 from copilot_etl.errors import CopilotEtlError
-from copilot_etl.pipeline import Store
 from copilot_etl.report import write
+from copilot_etl.store import Store
 
 
 @dg.asset(

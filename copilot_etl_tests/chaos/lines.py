@@ -121,9 +121,10 @@ def _unfolded(lines: list[bytes], expected: list[Mapping[str, Any]], folder: Pat
         lake, scratch = Path(place) / "lake", Path(place) / "scratch"
         scratch.mkdir()
         try:
-            records.normalise(
-                USERS_1_DAY, scope=SCOPE, day=FIRST, content_hash="", parts=[opened], lake=lake, folder=scratch
+            made = records.normalise(
+                USERS_1_DAY, scope=SCOPE, day=FIRST, content_hash="", parts=[opened], folder=scratch
             )
+            records.publish(made, report=USERS_1_DAY, folder=scratch, lake=lake)
         except Quarantined as error:
             return f"{_QUARANTINED} behind the gate ({error})"
         except Exception as error:

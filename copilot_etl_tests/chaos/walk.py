@@ -17,8 +17,9 @@ from copilot_etl import cli, pipeline
 from copilot_etl.download import Limits
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.github import GitHub
-from copilot_etl.pipeline import Outcome, Store
+from copilot_etl.pipeline import Outcome
 from copilot_etl.settings import Settings
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 IMPATIENT = Limits(

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from copilot_etl.pipeline import Store
 from copilot_etl.sandbox import Fault, Sandbox
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.cli.test_cli import DAY, NEXT, ROOT, TODAY, Shell
 from copilot_etl_tests.conftest import SMALL

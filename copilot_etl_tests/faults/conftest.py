@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from copilot_etl import cli
-from copilot_etl.pipeline import Outcome, Store
+from copilot_etl.pipeline import Outcome
 from copilot_etl.sandbox import Sandbox
 from copilot_etl.sandbox.server import Request
+from copilot_etl.store import Store
 from copilot_etl_tests.conftest import QUICK, SMALL, TODAY, Line
 from copilot_etl_tests.faults.case import DAY, Case
 from copilot_etl_tests.served import assert_equal_to_what_was_served, tables

@@ -16,8 +16,8 @@ import pytest
 
 from copilot_etl import settings
 from copilot_etl.errors import ConfigError
-from copilot_etl.pipeline import Store
 from copilot_etl.sandbox import Organization
+from copilot_etl.store import Store
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.faults.case import AT, DAY, NEXT, Case, always, failed, once
 from copilot_etl_tests.faults.conftest import Play

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 
 from copilot_etl.models import read
-from copilot_etl.pipeline import Store
 from copilot_etl.published import Published
 from copilot_etl.sandbox import Sandbox
+from copilot_etl.store import Store
 from copilot_etl_tests.conftest import SMALL, Line
 
 pytestmark = pytest.mark.xdist_group("notebook")  # what they share is made once

@@ -79,7 +79,7 @@ def test_an_interrupt_that_something_else_fails_of_ends_the_run_all_the_same(
 
     made = line()
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
-        patch.setattr(records._Unfolding, "publish", interrupted)
+        patch.setattr(records._Unfolding, "finish", interrupted)
         made.load(DAY, NEXT)
 
     assert made.warehouse.ledger() == ()
@@ -237,9 +237,10 @@ def test_a_kill_between_parquet_and_load_loses_nothing(line: Callable[..., Line]
         from copilot_etl import pipeline
         from copilot_etl.github import GitHub
         from copilot_etl.reports import USERS_1_DAY, Scope
+        from copilot_etl.store import Store
         from copilot_etl.warehouse import Warehouse
         Warehouse.replace_day = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-        store = pipeline.Store(Path({str(made.store.root)!r}))
+        store = Store(Path({str(made.store.root)!r}))
         with GitHub(api_url={made.github.api_url!r}, token={made.github.token!r}, allow_loopback_http=True) as github:
             list(pipeline.run([USERS_1_DAY], scopes=[Scope("org", "octo-org")], days=[dt.date(2026, 11, 11)],
                 github=github, store=store, warehouse=Warehouse(store.warehouse),
@@ -298,14 +299,14 @@ def test_the_next_day_is_fetched_while_a_day_is_loaded(
 ) -> None:
     made = line()
     normalise = records.normalise
-    seen: list[bool] = []
+    seen: dict[dt.date, bool] = {}
 
     def waits_for_the_next(*args: Any, day: dt.date, **options: Any) -> records.Normalised:
         until = time.monotonic() + 5
         wanted = (str(day + dt.timedelta(days=1)), 200)
         while wanted not in made.asked("blob") and day < LATER and time.monotonic() < until:
             time.sleep(0.01)
-        seen.append(wanted in made.asked("blob"))
+        seen[day] = wanted in made.asked("blob")
         return normalise(*args, day=day, **options)
 
     monkeypatch.setattr(records, "normalise", waits_for_the_next)
@@ -313,7 +314,7 @@ def test_the_next_day_is_fetched_while_a_day_is_loaded(
     outcomes = made.load(DAY, NEXT, LATER)
 
     assert [outcome.state for outcome in outcomes] == ["loaded"] * 3
-    assert seen == [True, True, False]
+    assert seen == {DAY: True, NEXT: True, LATER: False}
     assert made.github.violations() == []
 
 

@@ -50,16 +50,17 @@ def load(folder: Path, *parts: bytes, **options: Any) -> Normalised:
         yield io.BytesIO(part)
 
     scratch = Path(tempfile.mkdtemp(dir=folder))
-    return normalise(
+    made = normalise(
         USERS_1_DAY,
         scope="acme",
         day=DAY,
         content_hash="0" * 64,
         parts=[lambda part=part: opened(part) for part in parts],
-        lake=folder / "lake",
         folder=scratch,
         **options,
     )
+    records.publish(made, report=USERS_1_DAY, folder=scratch, lake=folder / "lake")
+    return made
 
 
 def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:

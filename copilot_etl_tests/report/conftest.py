@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from copilot_etl import report
 from copilot_etl.models import read
-from copilot_etl.pipeline import Store
 from copilot_etl.published import Published
 from copilot_etl.sandbox import Fault, Sandbox
+from copilot_etl.store import Store
 from copilot_etl_tests.conftest import SMALL, Line
 
 SQL = Path(__file__).parents[2] / "sql"

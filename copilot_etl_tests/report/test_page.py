@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot_etl.pipeline import Store
+from copilot_etl.store import Store
 from copilot_etl_tests.report.conftest import CHROMIUM, DAY, FAILED, FIRST, LAST, REQUIRED, Shown, publish
 
 pytestmark = pytest.mark.xdist_group("report")  # what they share is made once

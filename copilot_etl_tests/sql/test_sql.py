@@ -22,10 +22,10 @@ from copilot_etl import pipeline
 from copilot_etl.github import GitHub
 from copilot_etl.ledger import OPS_TABLES
 from copilot_etl.models import Project, Rule, read
-from copilot_etl.pipeline import Store
 from copilot_etl.published import Published, Refreshed
 from copilot_etl.reports import REPORTS, USERS_1_DAY, Scope
 from copilot_etl.sandbox import Sandbox
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.sql import siblings
 

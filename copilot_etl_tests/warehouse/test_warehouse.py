@@ -19,8 +19,8 @@ import pytest
 from copilot_etl import warehouse
 from copilot_etl.errors import ConfigError, WarehouseBusy
 from copilot_etl.ledger import Look
-from copilot_etl.pipeline import Store
 from copilot_etl.reports import REPORTS, raw_columns
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 DAY = dt.date(2026, 11, 10)
@@ -267,7 +267,7 @@ def test_who_holds_the_file_and_who_holds_the_lake_do_not_wait_for_each_other(tm
     store.prepare()
     code = f"""
         from pathlib import Path
-        from copilot_etl.pipeline import Store
+        from copilot_etl.store import Store
         from copilot_etl.warehouse import Warehouse
         store = Store(Path({str(tmp_path)!r}))
         with store.alone():

@@ -12,8 +12,8 @@ from typing import Any
 
 from copilot_etl import pipeline
 from copilot_etl.github import GitHub
-from copilot_etl.pipeline import Store
 from copilot_etl.reports import USERS_1_DAY, Scope
+from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
 
 ACME = Scope("org", "acme")

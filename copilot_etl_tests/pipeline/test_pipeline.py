@@ -18,7 +18,7 @@ from typing import Any, cast
 import duckdb
 import pytest
 
-from copilot_etl import coverage, landing, ledger, pipeline, records
+from copilot_etl import ahead, coverage, landing, ledger, pipeline, records, warehouse
 from copilot_etl.errors import Refused
 from copilot_etl.reports import REPORTS, Column, Report, Scope, Source, Table
 from copilot_etl.sandbox import Fault
@@ -316,6 +316,92 @@ def test_the_next_day_is_fetched_while_a_day_is_loaded(
     assert [outcome.state for outcome in outcomes] == ["loaded"] * 3
     assert seen == {DAY: True, NEXT: True, LATER: False}
     assert made.github.violations() == []
+
+
+def test_the_next_day_is_unfolded_while_a_day_is_loaded_if_it_is_small(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    normalise, replace_day = records.normalise, warehouse.Warehouse.replace_day
+    unfolded: dict[dt.date, threading.Event] = {day: threading.Event() for day in (DAY, NEXT, LATER)}
+    seen: dict[dt.date, bool] = {}
+
+    def tells(*args: Any, day: dt.date, **options: Any) -> records.Normalised:
+        done = normalise(*args, day=day, **options)
+        unfolded[day].set()
+        return done
+
+    def waits_for_the_next(self: Any, normalised: Any, **options: Any) -> Any:
+        if normalised.day < LATER:
+            seen[normalised.day] = unfolded[normalised.day + dt.timedelta(days=1)].wait(patience)
+        return replace_day(self, normalised, **options)
+
+    monkeypatch.setattr(records, "normalise", tells)
+    monkeypatch.setattr(warehouse.Warehouse, "replace_day", waits_for_the_next)
+    patience = 10.0
+    assert [outcome.state for outcome in made.load(DAY, NEXT, LATER)] == ["loaded"] * 3
+    assert seen == {DAY: True, NEXT: True}
+    for day in (DAY, NEXT, LATER):
+        assert_equal_to_what_was_served(made, "octo-org", day)
+    assert not list(made.store.scratch.iterdir())
+
+    for event in unfolded.values():
+        event.clear()
+    monkeypatch.setattr(ahead, "SMALL", 1)
+    patience = 0.5
+    made.load(DAY, NEXT, LATER, force=True)
+    assert seen == {DAY: False, NEXT: False}
+
+
+def test_what_was_unfolded_for_a_run_that_ends_is_taken_away(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    begun, threads = threading.Event(), threading.active_count()
+    normalise = records.normalise
+
+    def slow(*args: Any, day: dt.date, **options: Any) -> records.Normalised:
+        if day > DAY:
+            begun.set()
+            time.sleep(0.3)
+        return normalise(*args, day=day, **options)
+
+    def stopped(*args: Any, **options: Any) -> None:
+        assert begun.wait(10)
+        raise SystemExit
+
+    monkeypatch.setattr(records, "normalise", slow)
+    monkeypatch.setattr(records, "publish", stopped)
+    with pytest.raises(SystemExit):
+        made.load(DAY, NEXT, LATER)
+
+    assert not list(made.store.scratch.iterdir())
+    until = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= threads
+    assert made.warehouse.ledger() == ()
+
+
+def test_a_day_unfolded_before_its_scope_had_an_id_is_held_to_it_all_the_same(line: Callable[..., Line]) -> None:
+    made = line()
+    for day, owner in ((DAY, "1"), (NEXT, "2"), (LATER, "1")):
+        made.github.publish("octo-org", day, [{"day": str(day), "user_id": 1, "organization_id": owner}])
+
+    outcomes = made.load(DAY, NEXT, LATER)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded", "quarantined", "loaded"]
+    assert "part 1 line 1: organization_id is not that of the other records and days" in str(outcomes[1].error)
+
+
+def test_a_day_is_asked_for_once_however_far_ahead_it_was_begun(line: Callable[..., Line]) -> None:
+    made = line(Fault("foreign_link", day=str(NEXT)))
+    days = [DAY + dt.timedelta(days=n) for n in range(5)]
+
+    outcomes = made.load(*days)
+
+    assert [outcome.state for outcome in outcomes] == ["loaded", "failed", "loaded", "loaded", "loaded"]
+    assert [day for day, _ in made.asked()] == [str(day) for day in days]
 
 
 def test_nothing_more_is_asked_after_a_token_dies_on_the_way(line: Callable[..., Line]) -> None:

@@ -261,7 +261,10 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     made = shell(Fault("hang", side="blob", day=NEXT, times=None, args={"seconds": 20}))
     process = made.start("load", "--from", DAY, "--to", NEXT)
     deadline = time.monotonic() + 60
-    while not any(request.day == NEXT and request.side == "blob" for request in made.github.journal):
+    while not (
+        any(request.day == NEXT and request.side == "blob" for request in made.github.journal)
+        and len(list((made.data / "lake" / "user_day").glob(f"*/day={DAY}/*.parquet"))) == 2
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -275,7 +278,7 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     # The second Ctrl-C can meet the first one's clearing up; a later run sweeps what is left then.
     assert len(numbers) > 1 or list((made.data / "scratch").iterdir()) == []
     made.github.faults = []
-    # The next day is fetched while the day before is loaded, so that may be cut short, too.
+    # The next day is fetched while the second scope's day before is loaded, so that may be cut short, too.
     assert re.search("4 loaded; [23] new", load_range(made).stdout)
 
 

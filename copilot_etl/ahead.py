@@ -92,7 +92,7 @@ def unfold(store: Store, step: Step, manifest: Manifest, *, owner_id: str | None
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A day on its way; its `files` are None when GitHub was not asked, because of its answer for the day before."""
+    """A day on its way; its `files` are None when GitHub was not asked, since the day before failed or the run ends."""
 
     files: Future[tuple[Manifest, float] | None] = field(default_factory=Future)
     tables: Future[Unfolded | None] = field(default_factory=Future)
@@ -166,7 +166,8 @@ class Ahead:
 
     def _work(self, step: Step, begun: _Begun, before: _Begun | None, owner_id: str | None) -> None:
         try:
-            files = self._fetch(step) if before is None or before.came() else None
+            is_next = before is None or before.came()
+            files = self._fetch(step) if is_next and not self._is_closed else None
         except BaseException as error:
             begun.files.set_exception(error)
             return

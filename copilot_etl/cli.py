@@ -192,7 +192,12 @@ def main() -> None:
 @click.option(
     "--first-look", is_flag=True, help="Take the last 28 days at once, in one request a scope, where they are not here."
 )
-@click.option("--profile", is_flag=True, help="Say afterwards how many seconds and bytes each stage took.")
+@click.option(
+    "--profile",
+    is_flag=True,
+    help="Say afterwards how many seconds and bytes each stage took. Stages of several days overlap, so that they may "
+    "add up to more than the total.",
+)
 def load(
     first: str | None,
     last: str | None,
@@ -255,7 +260,7 @@ def _profile(chosen: Settings, outcomes: Sequence[Outcome], total: float) -> Non
 
     with _instance(chosen) as instance:
         models = published.seconds(instance)
-    click.echo(table(profile(outcomes, store=Store(chosen.data_dir), models=models, total=total)))
+    click.echo(table(profile(outcomes, store=Store(chosen.data_dir), models=models, total=total), total=total))
 
 
 def _days(

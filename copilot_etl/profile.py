@@ -27,7 +27,10 @@ class Stage:
 def profile(
     outcomes: Sequence[Outcome], *, store: Store, models: Mapping[str, float], total: float
 ) -> tuple[Stage, ...]:
-    """The stages of days (`files`, `tables`, `load`), then of `models` as seconds by name, then what is left of all."""
+    """The stages of days (`files`, `tables`, `load`), then of `models` as seconds by name, then what is left of all.
+
+    Stages of several days overlap: together they may take more seconds than `total`, the clock's.
+    """
     spent = {stage: sum(each.seconds.get(stage, 0.0) for each in outcomes) for stage in ("files", "tables", "load")}
     spent |= models
     return (
@@ -42,9 +45,8 @@ def profile(
     )
 
 
-def table(stages: Sequence[Stage]) -> str:
-    """The stages as text, a line each."""
-    total = sum(stage.seconds for stage in stages)
+def table(stages: Sequence[Stage], *, total: float) -> str:
+    """The stages as text, a line each, with their share of the clock's `total` seconds."""
     lines = [f"{'stage':10}{'seconds':>9}{'share':>7}{'bytes':>16}"]
     for stage in stages:
         size = f"{stage.bytes:,}" if stage.bytes is not None else ""

@@ -328,7 +328,7 @@ usual as (
         day,
         avg(filled / rows) over (partition by path order by day rows 27 preceding) as share,
     from fields
-    where is_known and filled > 0
+    where is_known and filled > 0 and path in (select path from fields where is_known and filled = 0)
 ),
 
 gone as (

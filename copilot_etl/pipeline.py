@@ -421,8 +421,10 @@ class _Walk:
     def _unfolded(self, arrived: Arrived) -> Unfolded:
         """What was unfolded ahead, unless the days before it have said since that its records name another scope."""
         ahead = arrived.tables.result() if arrived.tables else None
-        if ahead and self.owner_id in (None, ahead.normalised.owner_id):
-            return ahead
+        if ahead:
+            if self.owner_id in (None, ahead.normalised.owner_id):
+                return ahead
+            ahead.close()
         return unfold(self.store, self.step, arrived.manifest, owner_id=self.owner_id)
 
     def _hold_size(self, manifest: Manifest, records: int) -> None:

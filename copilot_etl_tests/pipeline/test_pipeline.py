@@ -393,6 +393,7 @@ def test_a_day_unfolded_before_its_scope_had_an_id_is_held_to_it_all_the_same(li
 
     assert [outcome.state for outcome in outcomes] == ["loaded", "quarantined", "loaded"]
     assert "part 1 line 1: organization_id is not that of the other records and days" in str(outcomes[1].error)
+    assert not list(made.store.scratch.iterdir())
 
 
 def test_a_day_is_asked_for_once_however_far_ahead_it_was_begun(line: Callable[..., Line]) -> None:

@@ -26,8 +26,6 @@ from copilot_etl.reports import REPORTS, Report, raw_columns
 
 SCHEMAS = ("raw", "ops")
 
-_LOG = "128MiB"  # a checkpoint writes each table's last rows anew: in a run of small days more often than need be
-
 KEPT_SECONDS = 5.0
 """A run that loads day after day lets others at the file at least this often."""
 
@@ -312,7 +310,6 @@ def _prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Brings an open file to the catalogue's schema; a column new to the catalogue is added, never dropped."""
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set memory_limit = '1GiB'")
-    connection.execute(f"set checkpoint_threshold = '{_LOG}'")
     have = set(
         connection.execute(
             "select schema_name, table_name, column_name from duckdb_columns() "

@@ -195,8 +195,8 @@ def main() -> None:
 @click.option(
     "--profile",
     is_flag=True,
-    help="Say afterwards how many seconds and bytes each stage took. Stages of several days overlap, so that they may "
-    "add up to more than the total.",
+    help="Say afterwards how many seconds and bytes each stage took. Stages of several days overlap, so that they do "
+    "not add up to the total.",
 )
 def load(
     first: str | None,

@@ -27,13 +27,13 @@ class Stage:
 def profile(
     outcomes: Sequence[Outcome], *, store: Store, models: Mapping[str, float], total: float
 ) -> tuple[Stage, ...]:
-    """The stages of days (`files`, `tables`, `load`), then of `models` as seconds by name, then what is left of all.
+    """The stages of days (`files`, `tables`, `load`), then of `models` as seconds by name.
 
-    Stages of several days overlap: together they may take more seconds than `total`, the clock's.
+    Then what is left of `total`, the clock's seconds. Stages of several days overlap, so nothing is said of it then.
     """
     spent = {stage: sum(each.seconds.get(stage, 0.0) for each in outcomes) for stage in ("files", "tables", "load")}
     spent |= models
-    return (
+    stages = (
         Stage("files", spent["files"], sum(each.bytes for each in outcomes), "as received from GitHub"),
         Stage("tables", spent["tables"], _size(_lake_files(outcomes, store)), "Parquet of the days that changed"),
         Stage("load", spent["load"], _size([store.warehouse]), "the warehouse file"),
@@ -41,8 +41,10 @@ def profile(
         Stage(
             "publish", spent.get("publish", 0.0), _size(store.published.parent.glob("*.parquet")), "a Parquet a mart"
         ),
-        Stage(REST, max(total - sum(spent.values()), 0.0), None, "Dagster's runs and events, and start-up"),
     )
+    if len(outcomes) > 1:
+        return stages
+    return (*stages, Stage(REST, total - sum(spent.values()), None, "Dagster's runs and events, and start-up"))
 
 
 def table(stages: Sequence[Stage], *, total: float) -> str:

@@ -180,8 +180,7 @@ class Ahead:
                     begun.tables.set_exception(error)
 
     def _unfolded(self, step: Step, manifest: Manifest, owner_id: str | None) -> Unfolded | None:
-        size = sum(part.size for part in manifest.parts)
-        if self._is_closed or size > SMALL or not self._is_wanted(step, manifest):
+        if self._is_closed or manifest.size > SMALL or not self._is_wanted(step, manifest):
             return None
         return unfold(self._store, step, manifest, owner_id=owner_id)
 

@@ -59,6 +59,11 @@ class Manifest:
     accepted: bool = False
     is_first_look: bool = False
 
+    @property
+    def size(self) -> int:
+        """Bytes of all parts as received."""
+        return sum(part.size for part in self.parts)
+
 
 def land(
     root: Path,

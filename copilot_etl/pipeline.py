@@ -389,7 +389,7 @@ class _Walk:
 
     def _load(self, arrived: Arrived) -> Outcome:
         manifest, before = arrived.manifest, self.before
-        outcome = self._outcome("loaded", files=len(manifest.parts), bytes=sum(part.size for part in manifest.parts))
+        outcome = self._outcome("loaded", files=len(manifest.parts), bytes=manifest.size)
         if self.source and before and _is_loaded(before, manifest, force=self.force):
             state = "loaded" if before.rows else "loaded_empty"
             self._note(state)
@@ -448,7 +448,7 @@ class _Walk:
             report=self.step.report,
             lake=self.store.lake,
             files=len(manifest.parts),
-            size=sum(part.size for part in manifest.parts),
+            size=manifest.size,
             seen_at=self.clock(),
             received_at=dt.datetime.fromisoformat(manifest.fetched_at),
             is_replay=self.source is None,

@@ -477,6 +477,7 @@ class _Unfolding:
     def _writer(self, table: str, schema: pa.Schema) -> pq.ParquetWriter:
         if table not in self._writers:
             texts = [field.name for field in schema if pa.types.is_string(field.type)]
+            numbers = [field.name for field in schema if pa.types.is_integer(field.type)]
             self._writers[table] = self._closing.enter_context(
                 # DuckDB's own writer leaves out page checksums, without which a flipped bit is read as data.
                 pq.ParquetWriter(
@@ -484,6 +485,8 @@ class _Unfolding:
                     schema,
                     compression="zstd",
                     use_dictionary=texts,
+                    # Small numbers in few bits leave zstd little to do: a quarter less time, an eighth more bytes.
+                    column_encoding=dict.fromkeys(numbers, "DELTA_BINARY_PACKED"),
                     write_page_checksum=True,
                 )
             )

@@ -1,4 +1,8 @@
-"""The days that come next: fetched, and if they are small unfolded, while their neighbour is being loaded."""
+"""Days on their way: while one is loaded, the next is unfolded if it is small, and the one after it fetched.
+
+A day for which somebody waits is unfolded file by file as they come, if there are many and none has landed before:
+then its tables will be wanted, whatever is in them.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,21 @@ import datetime as dt
 import shutil
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from copilot_etl import landing, records
 from copilot_etl.coverage import days_left
+from copilot_etl.download import Part, Watch
 from copilot_etl.errors import NotReady
 from copilot_etl.github import GitHub
 from copilot_etl.landing import Manifest
-from copilot_etl.records import Normalised
+from copilot_etl.records import Normalised, Opener
 from copilot_etl.reports import Report, Scope
 from copilot_etl.store import Store
 
@@ -52,7 +58,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Unfolded:
-    """A day's Parquet files in a scratch folder, which is there until `close`, and the seconds they took."""
+    """A day's Parquet files in a scratch folder, which is there until `close`, and the seconds they took.
+
+    Those of a day that was unfolded while it arrived are what was left to do when it was here.
+    """
 
     normalised: Normalised
     folder: Path
@@ -65,7 +74,7 @@ class Unfolded:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A day's landed version and the seconds it took; `tables` if somebody is at them (None: not worth it)."""
+    """A day's landed version and the seconds it took; `tables` if somebody is at them (None: to be made yet)."""
 
     manifest: Manifest
     seconds: float
@@ -74,6 +83,13 @@ class Arrived:
 
 def unfold(store: Store, step: Step, manifest: Manifest, *, owner_id: str | None) -> Unfolded:
     """Makes a landed version's tables; `owner_id` is what earlier records name their scope. Raises Quarantined."""
+    parts = [partial(landing.open_part, manifest, part) for part in manifest.parts]
+    return _unfold(store, step, parts, content_hash=lambda: manifest.content_hash, owner_id=owner_id)
+
+
+def _unfold(
+    store: Store, step: Step, parts: Sequence[Opener], *, content_hash: Callable[[], str], owner_id: str | None
+) -> Unfolded:
     started = time.perf_counter()
     with ExitStack() as stack:
         folder = stack.enter_context(store.workspace())
@@ -81,8 +97,8 @@ def unfold(store: Store, step: Step, manifest: Manifest, *, owner_id: str | None
             step.report,
             scope=step.scope.key,
             day=step.day,
-            content_hash=manifest.content_hash,
-            parts=[partial(landing.open_part, manifest, part) for part in manifest.parts],
+            content_hash=content_hash,
+            parts=parts,
             folder=folder,
             owner=step.report.owner.get(step.scope.kind, ""),
             owner_id=owner_id,
@@ -92,14 +108,22 @@ def unfold(store: Store, step: Step, manifest: Manifest, *, owner_id: str | None
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """A day on its way; its `files` are None when GitHub was not asked, since the day before failed or the run ends."""
+    """A day on its way; its `files` are None when GitHub was not asked, since the day before failed or the run ends.
 
+    `rounds` are the downloads that were begun to be unfolded as they come: more than one when links expired.
+    """
+
+    rounds: list[Sequence[Future[Part]]] = field(default_factory=list)
     files: Future[tuple[Manifest, float] | None] = field(default_factory=Future)
     tables: Future[Unfolded | None] = field(default_factory=Future)
 
     def came(self) -> bool:
         """Waits for the files; whether they are here."""
         return self.files.exception() is None and self.files.result() is not None
+
+    def arrived(self) -> tuple[Manifest, float]:
+        """Waits for the files. Raises what became of them otherwise."""
+        return cast(tuple[Manifest, float], self.files.result())
 
     def close(self) -> None:
         if self.tables.done() and not self.tables.exception() and (unfolded := self.tables.result()):
@@ -109,8 +133,24 @@ class _Begun:
         return self.files.done() and self.files.exception() is None and self.files.result() is None
 
 
+class _Unwanted(Exception):
+    """Nobody wants the tables that are being made."""
+
+
+class _Closable:
+    """A stream that raises _Unwanted when the run has ended."""
+
+    def __init__(self, stream: BinaryIO, is_closed: Callable[[], bool]) -> None:
+        self._stream, self._is_closed = stream, is_closed
+
+    def read(self, size: int = -1) -> bytes:
+        if self._is_closed():
+            raise _Unwanted
+        return self._stream.read(size)
+
+
 class Ahead:
-    """Fetches and lands days, and unfolds the small ones of which `is_wanted` says that their version is new.
+    """Fetches and lands days, and unfolds those of which `is_wanted` says that their version is new.
 
     One day at a time is fetched, so GitHub sees no more at once than a fetch itself does, and one unfolded.
     """
@@ -148,11 +188,11 @@ class Ahead:
         """Whether a day's files are here, so that nobody waits for them."""
         return step.key in self._begun and self._begun[step.key].files.done()
 
-    def take(self, step: Step) -> Arrived:
+    def take(self, step: Step, *, owner_id: str | None) -> Arrived:
         """The landed version, for which GitHub is waited. Raises like GitHub.fetch."""
         self._taken = begun = self._begun.pop(step.key, None)
         files = begun.files.result() if begun else None
-        return Arrived(*files, begun.tables) if begun and files else Arrived(*self._fetch(step))
+        return Arrived(*files, begun.tables) if begun and files else self._arrive(step, owner_id)
 
     def close(self) -> None:
         """Takes away what nobody waits for any more; what is being unfolded is waited for, which is not long."""
@@ -179,18 +219,65 @@ class Ahead:
                 except BaseException as error:
                     begun.tables.set_exception(error)
 
+    def _arrive(self, step: Step, owner_id: str | None) -> Arrived:
+        """Fetches a day for which somebody waits; many files of a day that never landed are unfolded as they come."""
+        started = time.perf_counter()
+        self._taken = begun = _Begun()
+
+        def watch(files: Sequence[Future[Part]]) -> None:
+            begun.rounds.append(files)
+            if len(begun.rounds) == 1:
+                work = partial(self._unfold_arriving, step, begun, owner_id, started)
+                threading.Thread(target=work, name="arriving", daemon=True).start()
+
+        is_first = not landing.has(self._store.raw, *step.key)
+        try:
+            begun.files.set_result(self._fetch(step, watch=watch if is_first else None))
+        except BaseException as error:
+            begun.files.set_exception(error)
+            raise
+        return Arrived(*begun.arrived(), begun.tables if begun.rounds else None)
+
+    def _unfold_arriving(self, step: Step, begun: _Begun, owner_id: str | None, started: float) -> None:
+        def content_hash() -> str:
+            manifest, _ = begun.arrived()
+            if len(begun.rounds) > 1 or not self._is_wanted(step, manifest):
+                raise _Unwanted
+            return manifest.content_hash
+
+        parts = [partial(self._open_arriving, number, file, begun) for number, file in enumerate(begun.rounds[0])]
+        with self._unfolding:
+            tables = None
+            with suppress(BaseException):  # what is wrong with them is told when they are unfolded again, all here
+                tables = _unfold(self._store, step, parts, content_hash=content_hash, owner_id=owner_id)
+                tables = replace(tables, seconds=time.perf_counter() - started - begun.arrived()[1])
+            begun.tables.set_result(tables)
+
+    @contextmanager
+    def _open_arriving(self, number: int, file: Future[Part], begun: _Begun) -> Iterator[BinaryIO]:
+        """A part as soon as it is here, or from where it has landed meanwhile."""
+        while not file.done() and not self._is_closed:
+            wait([file], timeout=0.1)  # a server that says nothing does not hold up the end of a run
+        with ExitStack() as stack:
+            try:
+                stream = stack.enter_context(file.result(timeout=0).open())
+            except FileNotFoundError:
+                manifest, _ = begun.arrived()
+                stream = stack.enter_context(landing.open_part(manifest, manifest.parts[number]))
+            yield cast(BinaryIO, _Closable(stream, lambda: self._is_closed))
+
     def _unfolded(self, step: Step, manifest: Manifest, owner_id: str | None) -> Unfolded | None:
         if self._is_closed or manifest.size > SMALL or not self._is_wanted(step, manifest):
             return None
         return unfold(self._store, step, manifest, owner_id=owner_id)
 
-    def _fetch(self, step: Step) -> tuple[Manifest, float]:
+    def _fetch(self, step: Step, *, watch: Watch | None = None) -> tuple[Manifest, float]:
         started = time.perf_counter()
         report, scope, day = step.report, step.scope, step.day
         with self._store.workspace() as folder:
             self._fetching.add(folder.parent)
             known = () if self._force else landing.known(self._store.raw, report.name, scope.key, day)
-            fetched = self._github.fetch(report, scope, day, into=folder, known=known)
+            fetched = self._github.fetch(report, scope, day, into=folder, known=known, watch=watch)
             if report.pages_of and day != self._clock().date() - dt.timedelta(days=1):
                 raise NotReady(f"{step}: the next day began while the {report.name} were read; not kept.")
             manifest = landing.land(

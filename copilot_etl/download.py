@@ -15,11 +15,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import httpx
 import tenacity
@@ -87,6 +87,16 @@ class Part:
     host: str
     etag: str | None
     md5: str | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """The bytes as received."""
+        with self.path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+            yield cast(BinaryIO, stream)
+
+
+Watch = Callable[[Sequence[Future[Part]]], None]
+"""Is told of files whose download begins, in the order in which their Parts will be."""
 
 
 def _compressor() -> zstandard.ZstdCompressor:
@@ -163,12 +173,19 @@ class Downloads:
         self._client.close()
 
     def fetch(
-        self, links: Sequence[str], *, into: Path, where: str, until: float, known: Iterable[Part] = ()
+        self,
+        links: Sequence[str],
+        *,
+        into: Path,
+        where: str,
+        until: float,
+        known: Iterable[Part] = (),
+        watch: Watch | None = None,
     ) -> tuple[Part, ...]:
         """Downloads every link, up to four at once; on any failure nothing stays in the folder.
 
         Of a file that its host says to be one of the `known` ones, by size and Content-MD5, the bytes are not read:
-        its Part is the known one.
+        its Part is the known one. `watch` is called if there are so many files that some are here before others.
         No file is begun again after `until` on the monotonic clock. Raises ConfigError for a host that is not allowed
         (before any connection), Expired for a link that needs renewal, Unavailable, Unexpected or Quarantined.
         """
@@ -182,6 +199,8 @@ class Downloads:
             for number, (url, link) in enumerate(addresses)
         ]
         try:
+            if watch and len(jobs) > self._limits.parallel:  # fewer arrive together
+                watch(jobs)
             done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
         except BaseException:
             # An interrupt does not wait for a server that says nothing.

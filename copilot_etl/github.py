@@ -18,7 +18,7 @@ import tenacity
 
 from copilot_etl import __version__, connection, listing
 from copilot_etl.credentials import Credentials, Token
-from copilot_etl.download import Downloads, Expired, Head, Limits, Lines, Part
+from copilot_etl.download import Downloads, Expired, Head, Limits, Lines, Part, Watch
 from copilot_etl.errors import CopilotEtlError, NotReady, Refused, Unavailable, Unexpected
 from copilot_etl.hosts import Hosts
 from copilot_etl.reports import Report, Scope
@@ -164,16 +164,27 @@ class GitHub:
         """
         return self._links(_of_day(report, scope, day), self._tries()).links
 
-    def fetch(self, report: Report, scope: Scope, day: dt.date, *, into: Path, known: Sequence[Part] = ()) -> Fetched:
+    def fetch(
+        self,
+        report: Report,
+        scope: Scope,
+        day: dt.date,
+        *,
+        into: Path,
+        known: Sequence[Part] = (),
+        watch: Watch | None = None,
+    ) -> Fetched:
         """Asks for the links and downloads every file into a folder: all of them, or nothing stays there.
 
         The bytes of a file that is one of the `known` ones, as its host says, are not read again. A report in pages
-        becomes one file.
+        becomes one file. `watch` is told of many files as they begin, and again when they begin again.
         Links that expire are asked for anew, never used again. Raises like `links`, and ConfigError for a link to
         a host that is not allowed.
         """
         question = _of_day(report, scope, day)
-        return self._list(question, report.pages_of, into) if report.pages_of else self._fetch(question, into, known)
+        if report.pages_of:
+            return self._list(question, report.pages_of, into)
+        return self._fetch(question, into, known=known, watch=watch)
 
     def fetch_latest(self, report: Report, scope: Scope, *, into: Path) -> Fetched:
         """Downloads the report of the last 28 days, for which there is one request. Raises like `fetch`."""
@@ -202,15 +213,13 @@ class GitHub:
         until = time.monotonic() + self._limits.patience
         return _Tries(self._limits.api_tries, until, self.credentials.is_per_scope)
 
-    def _fetch(self, question: _Question, into: Path, known: Sequence[Part] = ()) -> Fetched:
+    def _fetch(self, question: _Question, into: Path, **how: Any) -> Fetched:
         tries = self._tries()
         stale: Expired | None = None
         for _ in range(self._limits.link_rounds):
             answer = self._links(question, tries)
             try:
-                parts = self._downloads.fetch(
-                    answer.links, into=into, where=question.where, until=tries.until, known=known
-                )
+                parts = self._downloads.fetch(answer.links, into=into, where=question.where, until=tries.until, **how)
                 first = answer.first_day if question.day is None else None
                 return Fetched(answer.last_day, parts, tries.made, first)
             except Expired as error:

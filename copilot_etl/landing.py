@@ -145,6 +145,11 @@ def _mended(old: dict[str, Any], part: RawPart) -> bool:
     return is_new
 
 
+def has(root: Path, report: str, scope: str, day: dt.date) -> bool:
+    """Whether any version of a day's files has landed."""
+    return (root / report / scope / day.isoformat() / MANIFEST).exists()
+
+
 def versions(root: Path, report: str, scope: str, day: dt.date) -> tuple[Manifest, ...]:
     """Every version of a day's files that has landed, the latest last."""
     folder = root / report / scope / day.isoformat()

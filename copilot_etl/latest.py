@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
-import zstandard
 
 from copilot_etl.download import Lines
 from copilot_etl.errors import Quarantined
@@ -36,7 +35,7 @@ def days(fetched: Fetched, *, where: str, into: Path) -> dict[dt.date, Fetched]:
         for number, part in enumerate(fetched.parts, 1):
             line = None
             try:
-                with part.path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+                with part.open() as stream:
                     for line in read_lines(number, stream):
                         day = _day_of(line.text).day
                         if not (fetched.first_day or day) <= day <= fetched.report_day:

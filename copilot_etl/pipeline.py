@@ -44,7 +44,9 @@ SHRUNK_ROWS = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one scope's day. `state` is the ledger's (`missing` if it has none); `seconds` are by stage.
+    """What became of one scope's day. `state` is the ledger's (`missing` if it has none).
+
+    `seconds` are by stage: `files`, `tables` (what was left of it when the files were here) and `load`.
 
     `is_first_look` says that its rows are from the report of the last 28 days, and the day's own file is to come.
 
@@ -282,8 +284,8 @@ def _is_loaded(before: LedgerDay | None, manifest: Manifest, *, force: bool) -> 
 class _Source(Protocol):
     """Where a day's files come from."""
 
-    def take(self, step: Step) -> Arrived:
-        """The landed version. Raises like GitHub.fetch."""
+    def take(self, step: Step, *, owner_id: str | None) -> Arrived:
+        """The landed version; `owner_id` is what earlier records name the scope. Raises like GitHub.fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +296,7 @@ class _FirstLook:
     store: Store
     clock: Callable[[], dt.datetime]
 
-    def take(self, step: Step) -> Arrived:
+    def take(self, step: Step, *, owner_id: str | None) -> Arrived:
         started = time.perf_counter()
         manifest = landing.land(
             self.store.raw,
@@ -333,7 +335,7 @@ class _Walk:
         return self._held(partial(self._arrive, self.source, go_on), answered=answered)
 
     def _arrive(self, source: _Source, go_on: Callable[[], None]) -> Outcome:
-        arrived = source.take(self.step)
+        arrived = source.take(self.step, owner_id=self.owner_id)
         self._seconds["files"] = arrived.seconds
         go_on()
         return self._load(arrived)

@@ -76,7 +76,7 @@ def normalise(
     *,
     scope: str,
     day: dt.date,
-    content_hash: str,
+    content_hash: Callable[[], str],
     parts: Sequence[Opener],
     folder: Path,
     owner: str = "",
@@ -84,8 +84,9 @@ def normalise(
 ) -> Normalised:
     """Reads all parts of a day and makes one Parquet file a table in an empty `folder`, from where `publish` takes it.
 
-    `owner` is the field of a record that says whose report it is from, `owner_id` its value in earlier days. Raises
-    Quarantined, naming part, line and reason, when the bytes cannot be trusted.
+    `content_hash` is asked for when everything is read; `owner` is the field of a record that says whose report it is
+    from, `owner_id` its value in earlier days. Raises Quarantined, naming part, line and reason, when the bytes cannot
+    be trusted.
     """
     gate = Gate(report, day, owner=owner, owner_id=owner_id)
     with (
@@ -107,7 +108,7 @@ def normalise(
             report.name,
             scope,
             day,
-            content_hash,
+            content_hash(),
             len(seen),
             duplicates,
             gate.owner_id,

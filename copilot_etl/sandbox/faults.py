@@ -17,8 +17,8 @@ Side = Literal["api", "blob", "app"]
 class Fault:
     """One planned fault. It plays on the first `times` requests that it fits (None: on all), after `skip` others.
 
-    `kind` is one of `CONTENT`'s names, which change the file's bytes, or one that the server plays: see
-    `server.Play`. `args` are the kind's own. `report` may be `*` for all of them, or `seats`.
+    `kind` is one of `CONTENT`'s names, which change the file's bytes, or one that a server plays: see
+    `play` in `server.py`. `args` are the kind's own. `report` may be `*` for all of them, or `seats`.
     """
 
     kind: str

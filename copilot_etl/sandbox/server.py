@@ -378,6 +378,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.note(0)
         elif kind in ("truncate", "reset"):
             self.send_promising(len(body), headers, body[:at])
+        elif kind == "pause":  # until its `until` returns
+            self.send_promising(len(body), headers, body[:at])
+            fault.args["until"]()
+            self.wfile.write(body[at:])
         elif kind == "drip":
             self.send_promising(len(body), headers, b"")
             for number in range(len(body)):

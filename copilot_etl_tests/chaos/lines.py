@@ -122,7 +122,7 @@ def _unfolded(lines: list[bytes], expected: list[Mapping[str, Any]], folder: Pat
         scratch.mkdir()
         try:
             made = records.normalise(
-                USERS_1_DAY, scope=SCOPE, day=FIRST, content_hash="", parts=[opened], folder=scratch
+                USERS_1_DAY, scope=SCOPE, day=FIRST, content_hash=lambda: "", parts=[opened], folder=scratch
             )
             records.publish(made, report=USERS_1_DAY, folder=scratch, lake=lake)
         except Quarantined as error:

@@ -18,7 +18,7 @@ from typing import Any, cast
 import duckdb
 import pytest
 
-from copilot_etl import ahead, coverage, landing, ledger, pipeline, records, warehouse
+from copilot_etl import ahead, coverage, gate, landing, ledger, pipeline, records, warehouse
 from copilot_etl.errors import Refused
 from copilot_etl.reports import REPORTS, Column, Report, Scope, Source, Table
 from copilot_etl.sandbox import Fault
@@ -292,7 +292,163 @@ def test_the_leftovers_of_killed_runs_are_swept(line: Callable[..., Line]) -> No
     assert not list(made.store.scratch.iterdir())
 
 
-# ------------------------------------------------------------------------------------------ fetching ahead
+# ------------------------------------------------------------------------------------------ days on their way
+
+
+def many_files(logins: str, *, lines: int = 50) -> list[bytes]:
+    """A day's records in more files than are downloaded at once."""
+    record = '{{"day":"{}","user_id":{},"user_login":"{}"}}\n'
+    return [
+        "".join(record.format(DAY, n, logins) for n in range(part * lines, (part + 1) * lines)).encode()
+        for part in range(6)
+    ]
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Is set when the gate has met a line."""
+    met = threading.Event()
+    admit = gate.Gate.admit
+
+    def tells(*args: Any) -> Any:
+        met.set()
+        return admit(*args)
+
+    monkeypatch.setattr(gate.Gate, "admit", tells)
+    return met
+
+
+@pytest.fixture
+def unfolded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The records that each unfolding found, 0 of one that came to nothing."""
+    found: list[int] = []
+    normalise = records.normalise
+
+    def counts(*args: Any, **options: Any) -> records.Normalised:
+        found.append(0)
+        done = normalise(*args, **options)
+        found[-1] = done.records
+        return done
+
+    monkeypatch.setattr(records, "normalise", counts)
+    return found
+
+
+def test_a_day_that_never_landed_is_unfolded_while_its_files_arrive(
+    line: Callable[..., Line], judged: threading.Event, unfolded: list[int]
+) -> None:
+    seen: list[bool] = []
+    last = Fault("pause", side="blob", part=5, times=2, args={"until": lambda: seen.append(judged.wait(patience))})
+    made = line(last)
+    made.github.publish("octo-org", DAY, many_files("first"))
+    patience = 10.0
+
+    (outcome,) = made.load(DAY)
+
+    assert (outcome.state, outcome.rows, seen, unfolded) == ("loaded", 300, [True], [300])
+    assert min(outcome.seconds.values()) > 0
+    assert made.query("select count(distinct user_id), min(user_login) from raw.user_day") == [(300, "first")]
+    assert not list(made.store.scratch.iterdir())
+
+    made.github.publish("octo-org", DAY, many_files("second"))
+    judged.clear()
+    patience = 0.5
+
+    (outcome,) = made.load(DAY)
+
+    assert (outcome.changed, seen) == (True, [True, False])  # it could have been the same again
+    assert made.query("select count(distinct user_id), min(user_login) from raw.user_day") == [(300, "second")]
+
+
+def test_a_day_may_land_while_its_first_file_is_read(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch, unfolded: list[int]
+) -> None:
+    made = line()
+    files = many_files("any")
+    made.github.publish("octo-org", DAY, [*files[:5], files[5] + files[0].splitlines(keepends=True)[0]])
+    admit, land = gate.Gate.admit, landing.land
+    has_landed = threading.Event()
+
+    def lands(*args: Any, **options: Any) -> landing.Manifest:
+        done = land(*args, **options)
+        has_landed.set()
+        return done
+
+    def waits(*args: Any) -> Any:
+        assert has_landed.wait(10)
+        return admit(*args)
+
+    monkeypatch.setattr(gate.Gate, "admit", waits)
+    monkeypatch.setattr(landing, "land", lands)
+
+    (outcome,) = made.load(DAY)
+
+    assert (outcome.state, outcome.rows, outcome.duplicates, unfolded) == ("loaded", 300, 1, [300])
+
+
+def test_what_was_read_before_links_expired_counts_for_nothing(
+    line: Callable[..., Line], judged: threading.Event, unfolded: list[int]
+) -> None:
+    def restated() -> None:
+        assert judged.wait(10)
+        made.github.publish("octo-org", DAY, many_files("second"))
+
+    wait = Fault("pause", side="blob", part=4, args={"until": restated})
+    made = line(wait, Fault("expired", side="blob", part=5))
+    made.limits = replace(made.limits, parallel=1)
+    made.github.publish("octo-org", DAY, many_files("first"))
+
+    (outcome,) = made.load(DAY)
+
+    assert (outcome.state, outcome.rows, unfolded) == ("loaded", 300, [0, 300])
+    assert made.query("select count(*), min(user_login), max(user_login) from raw.user_day") == [
+        (300, "second", "second")
+    ]
+    assert not list(made.store.scratch.iterdir())
+
+
+def test_a_bad_line_in_a_day_that_arrives_keeps_the_bytes_and_says_where(line: Callable[..., Line]) -> None:
+    made = line()
+    files = many_files("any")
+    made.github.publish("octo-org", DAY, [files[0] + b"{\n", *files[1:]])
+
+    (outcome,) = made.load(DAY)
+
+    assert outcome.reason == f"octo-org {DAY}: part 1 line 51: not valid JSON. Not loaded; the bytes are kept."
+    (version,) = landing.versions(made.store.raw, "users-1-day", "octo-org", DAY)
+    assert [part.lines for part in version.parts] == [51, 50, 50, 50, 50, 50]
+    assert not list(made.store.scratch.iterdir())
+
+
+def test_a_run_that_ends_while_a_day_arrives_leaves_nothing_behind(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, threads = line(), threading.active_count()
+    made.github.publish("octo-org", DAY, many_files("any", lines=10_000))
+    admit = gate.Gate.admit
+    judged: list[None] = []
+
+    def slow(*args: Any) -> Any:
+        judged.append(None)
+        time.sleep(0.0002)
+        return admit(*args)
+
+    def stopped(*args: Any, **options: Any) -> None:
+        while not judged:
+            time.sleep(0.01)
+        raise SystemExit
+
+    monkeypatch.setattr(gate.Gate, "admit", slow)
+    monkeypatch.setattr(landing, "land", stopped)
+    with pytest.raises(SystemExit):
+        made.load(DAY, NEXT)
+
+    assert len(judged) < 60_000  # nobody waits for the rest
+    assert not list(made.store.scratch.iterdir())
+    until = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < until:
+        time.sleep(0.01)
+    assert threading.active_count() <= threads
 
 
 def test_the_next_day_is_fetched_while_a_day_is_loaded(

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "preview": {"models"},
     "coverage": {"reports", "ledger"},
     "store": {"errors"},
-    "ahead": {"reports", "errors", "github", "landing", "records", "coverage", "store"},
+    "ahead": {"reports", "errors", "download", "github", "landing", "records", "coverage", "store"},
     "pipeline": {
         *("reports", "errors", "github", "landing", "latest", "records", "ledger"),
         *("coverage", "store", "ahead", "warehouse"),

@@ -122,7 +122,7 @@ class Published:
                 _attach(connection, new, "published", fresh=not reuse)
                 work = _Refresh(connection, project, now, reuse=reuse)
                 work.run()
-                connection.execute("reset search_path")
+                connection.execute("use warehouse")
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
                 connection.execute("checkpoint published")
                 mostly_free = _free_share(connection, "published") > MOSTLY_FREE

@@ -62,6 +62,30 @@ def look(state: str, *, hours: int = 0, error: str | None = None) -> Look:
     return Look("acme", "users-1-day", DAY, state, NOON + dt.timedelta(hours=hours), error)
 
 
+def test_rows_are_kept_in_smaller_groups_also_in_a_file_that_had_larger_ones(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    made = Warehouse(path)
+    rows = 2 * warehouse.ROW_GROUP
+    add = f"insert into raw.user_day by name select 'acme' as scope, range as user_id from range({rows})"
+    groups = "select count(distinct row_group_id) from pragma_storage_info('raw.user_day')"
+
+    with made.connect() as connection:
+        connection.execute(add)
+        assert connection.execute(groups).fetchone() == (2,)
+        (spill,) = connection.execute("select current_setting('temp_directory')").fetchone() or ()
+        assert spill == f"{path}.tmp", "not below the working folder"
+    with duckdb.connect(path) as connection:
+        connection.execute(add)
+        assert connection.execute(groups).fetchone() == (1,)
+    with made.connect() as connection:
+        connection.execute(add)
+        assert connection.execute(groups).fetchone() == (3,)
+        assert connection.execute("select count(*), count(distinct user_id) from raw.user_day").fetchone() == (
+            3 * rows,
+            rows,
+        )
+
+
 def test_a_new_file_has_every_table_with_its_meaning(tmp_path: Path) -> None:
     with Warehouse(tmp_path / "warehouse.duckdb").connect() as connection:
         found = connection.execute(

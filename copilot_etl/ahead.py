@@ -232,11 +232,12 @@ class Ahead:
 
         is_first = not landing.has(self._store.raw, *step.key)
         try:
-            begun.files.set_result(self._fetch(step, watch=watch if is_first else None))
+            files = self._fetch(step, watch=watch if is_first else None)
         except BaseException as error:
             begun.files.set_exception(error)
             raise
-        return Arrived(*begun.arrived(), begun.tables if begun.rounds else None)
+        begun.files.set_result(files)
+        return Arrived(*files, begun.tables if begun.rounds else None)
 
     def _unfold_arriving(self, step: Step, begun: _Begun, owner_id: str | None, started: float) -> None:
         def content_hash() -> str:

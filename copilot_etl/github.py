@@ -213,13 +213,17 @@ class GitHub:
         until = time.monotonic() + self._limits.patience
         return _Tries(self._limits.api_tries, until, self.credentials.is_per_scope)
 
-    def _fetch(self, question: _Question, into: Path, **how: Any) -> Fetched:
+    def _fetch(
+        self, question: _Question, into: Path, *, known: Sequence[Part] = (), watch: Watch | None = None
+    ) -> Fetched:
         tries = self._tries()
         stale: Expired | None = None
         for _ in range(self._limits.link_rounds):
             answer = self._links(question, tries)
             try:
-                parts = self._downloads.fetch(answer.links, into=into, where=question.where, until=tries.until, **how)
+                parts = self._downloads.fetch(
+                    answer.links, into=into, where=question.where, until=tries.until, known=known, watch=watch
+                )
                 first = answer.first_day if question.day is None else None
                 return Fetched(answer.last_day, parts, tries.made, first)
             except Expired as error:

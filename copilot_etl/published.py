@@ -122,7 +122,6 @@ class Published:
                 _attach(connection, new, "published", fresh=not reuse)
                 work = _Refresh(connection, project, now, reuse=reuse)
                 work.run()
-                connection.execute("use warehouse")
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
                 connection.execute("checkpoint published")
                 mostly_free = _free_share(connection, "published") > MOSTLY_FREE
@@ -226,6 +225,7 @@ class _Refresh:
             self.breaches.append(Breach(rule, self._offenders(rule)))
         self._create_macros()
         self._sign()
+        self._connection.execute(f"use {own}")
 
     # ------------------------------------------------------------------------------------ what changed
 

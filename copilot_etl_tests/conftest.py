@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from copilot_etl.warehouse import Warehouse
 
 TODAY = dt.date(2026, 11, 24)
 SMALL = (Organization("octo-org", "4242001", 12), Organization("octo-labs", "4242002", 8))
+SIGNED_QUERY = re.compile(rb"sig=(?!=)|sig%3D")
+"""Of a signed link, anywhere; `sig==` is how the base64 of an MD5 may end."""
 QUICK = Limits(read_seconds=2.0, api_seconds=4.0, file_seconds=4.0, backoff=tenacity.wait_none())
 
 

@@ -22,6 +22,7 @@ import zstandard
 
 from copilot_etl.sandbox import Organization, Sandbox
 from copilot_etl_tests.chaos.truth import COLUMNS, UNKNOWN, Rows
+from copilot_etl_tests.conftest import SIGNED_QUERY
 
 ROOT = Path(__file__).parents[2]
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -31,7 +32,6 @@ TINY = (Organization(SCOPE, "4242001", 6),)
 
 Face = Literal["walk", "cli"]
 _MODULES: Mapping[Face, str] = {"walk": "copilot_etl_tests.chaos.walk", "cli": "copilot_etl"}
-_QUERY = re.compile(rb"(?<![A-Za-z0-9+/])sig=|sig%3D")  # the base64 of an MD5 may end in `sig==`
 _SIGNED = re.compile(rb"[A-Za-z0-9+/]{43}=|(?:[A-Za-z0-9]|%2[BF]){43}%3D")
 
 # What may lie under the data folder when no run is under way; of the scratch folder only what a kill left, until the
@@ -192,7 +192,7 @@ class Stage:
     def _secrets(self, content: bytes) -> Iterator[str]:
         if self.github.token.encode() in content:
             yield "the token"
-        if _QUERY.search(content):
+        if SIGNED_QUERY.search(content):
             yield "sig="
         for match in _SIGNED.finditer(content):
             if unquote(match[0].decode()).encode() in self.github.signatures:

@@ -32,7 +32,7 @@ def parts(share: float) -> Mapping[str, Part]:
         "lines": partial(lines.run, lines=of(10**7)),
         "days": partial(days.run, days=of(365, least=8), organizations=3, whole=of(6)),
         "pairs": partial(pairs.run, pairs=of(100), fours=of(50), whole=of(10)),
-        "memory": partial(memory.run, mebibytes=150, times=max(2, round(10 * share))),
+        "memory": partial(memory.run, mebibytes=250, times=max(2, round(10 * share))),
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -14,22 +16,30 @@ from copilot_etl_tests.chaos.tally import Tally
 
 _MOST = 600  # MiB, whatever the file's size
 _GROWTH = 1.2
+_ROUNDS = 3  # one peak differs from the next by a tenth, by which of two threads is faster
 
 
 def run(folder: Path, seed: int, *, mebibytes: int, times: int) -> Tally:
-    """A file of so many MiB, and one that is so many times as large; both unfolded in a process of their own."""
+    """A file of so many MiB, and one that is so many times as large; each unfolded in a process of its own.
+
+    Below 250 MiB the smaller one has no two whole pieces, of which two are unfolded at once.
+    """
     tally = Tally("memory")
     started = time.perf_counter()
-    peaks = []
-    for size in (mebibytes, mebibytes * times):
-        place = folder / f"memory-{size}"
-        place.mkdir()
-        words = [sys.executable, "-m", __name__, str(place), str(seed), str(size)]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout))
-        tally.counts[f"MiB at most for a file of {size} MiB"] = peaks[-1]
-    tally.hold(peaks[-1] <= _MOST, f"{peaks[-1]} MiB, more than {_MOST}")
-    tally.hold(peaks[1] <= _GROWTH * peaks[0], f"{times} times the file: {peaks[1]} MiB instead of {peaks[0]}")
+    peaks: dict[int, list[int]] = {mebibytes: [], mebibytes * times: []}
+    for number in range(_ROUNDS):
+        for size, found in peaks.items():
+            place = folder / f"memory-{size}-{number}"
+            place.mkdir()
+            words = [sys.executable, "-m", __name__, str(place), str(seed), str(size)]
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+            shutil.rmtree(place)
+            found.append(int(done.stdout))
+    for size, found in peaks.items():
+        tally.counts[f"MiB at most for a file of {size} MiB"] = max(found)
+        tally.hold(max(found) <= _MOST, f"{max(found)} MiB for a file of {size} MiB, more than {_MOST}")
+    small, large = (statistics.median(found) for found in peaks.values())
+    tally.hold(large <= _GROWTH * small, f"{times} times the file: {large} MiB instead of {small}, medians of {peaks}")
     tally.seconds = time.perf_counter() - started
     return tally
 

@@ -429,7 +429,7 @@ class _Unfolding:
         self._database.execute(f"set temp_directory = '{_quoted(self._folder / 'spill')}'")
         self._database.execute("set memory_limit = '512MiB'")
         self._database.execute("set threads = 1")
-        # What a piece took is given back after it: a tenth less at the peak, and hardly any growth with the file.
+        # What a piece took is given back after it: a tenth less at the peak of 600 MiB.
         self._database.execute("set allocator_bulk_deallocation_flush_threshold = '16MiB'")
         return self
 

@@ -16,7 +16,7 @@ from copilot_etl_tests.chaos.tally import Tally
 
 _MOST = 600  # MiB, whatever the file's size
 _GROWTH = 1.2
-_ROUNDS = 3  # one peak differs from the next by a tenth, by which of two threads is faster
+_ROUNDS = 3  # one peak differs from the next by a tenth
 
 
 def run(folder: Path, seed: int, *, mebibytes: int, times: int) -> Tally:

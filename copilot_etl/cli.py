@@ -382,6 +382,7 @@ def _execute(
         raise_on_error=False,
     )
     if _SIGNALS.heard():
+        gc.collect()  # closes the asset that Dagster left suspended in its cycles: the next day's scratch folder goes
         raise KeyboardInterrupt
     if result.success:
         return

@@ -282,6 +282,16 @@ def test_an_interrupt_ends_at_once_and_leaves_nothing_in_the_way(
     assert re.search("4 loaded; [23] new", load_range(made).stdout)
 
 
+def test_an_interrupt_that_dagster_hears_leaves_nothing_of_the_next_day(shell: Callable[..., Shell]) -> None:
+    made = shell(Fault("hang", side="blob", day=NEXT, times=None, args={"seconds": 20}))
+    made.module = "copilot_etl_tests.cli.interrupted"
+
+    result = load_range(made)
+
+    assert (result.returncode, result.stderr) == (143, "copilot-etl: interrupted; what was loaded stays.\n")
+    assert list((made.data / "scratch").iterdir()) == []
+
+
 def ready(code: str) -> subprocess.Popen[str]:
     """A Python process that has printed `ready`."""
     command = [sys.executable, "-c", textwrap.dedent(code)]

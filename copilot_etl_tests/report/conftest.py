@@ -27,7 +27,7 @@ DAY = dt.timedelta(days=1)
 TODAY = dt.datetime.now(dt.UTC).date()
 LAST = TODAY - DAY
 FIRST = TODAY - 44 * DAY
-FAILED = TODAY - 20 * DAY
+FAILED = TODAY - (17 + (TODAY.weekday() - 4) % 7) * DAY  # a Tuesday: on a Sunday after it nobody might have worked
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

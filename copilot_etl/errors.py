@@ -76,3 +76,9 @@ class WarehouseBusy(CopilotEtlError):
     """Another process holds the warehouse file; nothing was lost, try again later."""
 
     exit_code = 75
+
+
+def raise_if_interrupted(error: Exception) -> None:
+    """Raises KeyboardInterrupt for what DuckDB makes of one that a signal's handler raises while it works."""
+    if type(error) is RuntimeError and str(error) == "Query interrupted":
+        raise KeyboardInterrupt from None

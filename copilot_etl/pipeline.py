@@ -23,6 +23,7 @@ from copilot_etl.errors import (
     Refused,
     Unavailable,
     WarehouseBusy,
+    raise_if_interrupted,
 )
 from copilot_etl.github import Fetched, GitHub, NotFound, NotShown
 from copilot_etl.landing import Manifest
@@ -382,8 +383,7 @@ class _Walk:
             reason = error.strerror or type(error).__name__
             return self._failed(CopilotEtlError(f"{self.step}: {reason}: {error.filename or ''}"))
         except Exception as error:
-            if type(error) is RuntimeError and str(error) == "Query interrupted":
-                raise KeyboardInterrupt from None  # what a signal's handler raises while DuckDB works comes out as this
+            raise_if_interrupted(error)
             # A fault of ours on one day must not keep its neighbours out. Its text may hold anything: it is not told.
             *_, at = traceback.extract_tb(error.__traceback__)
             place = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"

@@ -24,16 +24,13 @@ from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.ledger import OpsTable
 from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
-from copilot_etl.warehouse import Warehouse, comment_on, discard, literal
+from copilot_etl.warehouse import Warehouse, comment_on, copy_compact, discard, is_loose, literal
 
 STORAGE_VERSION = "v1.4.0"
 """DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""
 
 PROVISIONAL_DAYS = 3
 """A day is provisional for this long, so its rows say something else afterwards."""
-
-MOSTLY_FREE = 0.25
-"""A file of which more than this share is free blocks is copied once more, without them."""
 
 _SCHEMAS = ("main", "seeds", "core", "marts", "ops")
 _INPUTS = ("input.raw", "input.core", "input.marts")  # for views of tables whose rows are of a day
@@ -124,9 +121,9 @@ class Published:
                 work.run()
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
                 connection.execute("checkpoint published")
-                mostly_free = _free_share(connection, "published") > MOSTLY_FREE
+                loose = is_loose(connection, "published")
                 connection.execute("detach published")
-                if kept and mostly_free:
+                if kept and loose:
                     _copy_compact(new, compact)
                 if kept:
                     durable.settle(compact if compact.exists() else new, self.path)
@@ -175,14 +172,7 @@ def _copy_compact(source: Path, target: Path) -> None:
         connection.execute("set memory_limit = '1GiB'")
         connection.execute("set temp_directory = ''")  # would be below the working folder; a copy is a stream
         _attach(connection, source, "published", fresh=False)
-        _attach(connection, target, "compact", fresh=True)
-        connection.execute("copy from database published to compact")
-        connection.execute("checkpoint compact")
-
-
-def _free_share(connection: duckdb.DuckDBPyConnection, name: str) -> float:
-    query = "select free_blocks / greatest(total_blocks, 1) from pragma_database_size() where database_name = ?"
-    return float((connection.execute(query, [name]).fetchone() or (0,))[0])
+        copy_compact(connection, "published", target, f"storage_version '{STORAGE_VERSION}'")
 
 
 class _Refresh:

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from copilot_etl import ledger, records
 from copilot_etl.durable import settle
-from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy
+from copilot_etl.errors import ConfigError, CopilotEtlError, WarehouseBusy, raise_if_interrupted
 from copilot_etl.ledger import OPS_TABLES, Contents, LedgerDay, Look
 from copilot_etl.records import Normalised
 from copilot_etl.reports import REPORTS, Report, raw_columns
@@ -32,6 +32,13 @@ compressed by one thread alone; of smaller ones there is less, so that a large d
 
 KEPT_SECONDS = 5.0
 """A run that loads day after day lets others at the file at least this often."""
+
+LOOSE = 0.1
+"""A file of which more than this share is free blocks is copied once without them."""
+
+LARGE = 128 * 2**20
+LOOSE_AND_LARGE = 0.25
+"""The same for a file of more than LARGE bytes: to copy it takes 40 seconds a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,10 @@ class Warehouse:
     def __init__(self, path: Path, *, wait: float = 600.0) -> None:
         self.path = path
         self._wait = wait
+        self._new = path.with_suffix(".new")
         self._keeps = False
         self._opened: _Opened | None = None
+        self._has_replaced = False
 
     # ------------------------------------------------------------------------------------------ the file
 
@@ -94,7 +103,8 @@ class Warehouse:
     def kept_open(self) -> Iterator[None]:
         """Lets the file stay open from one call to the next, for a few seconds at a time, until `let_go`.
 
-        To close it takes as long as to load a small day. Who needs it meanwhile gets it between two days.
+        To close it takes as long as to load a small day. Who needs it meanwhile gets it between two days. At the end a
+        file in which days were replaced is made compact.
         """
         self._keeps = True
         try:
@@ -102,6 +112,8 @@ class Warehouse:
         finally:
             self._keeps = False
             self.let_go()
+        if self._has_replaced:
+            self._compact()
 
     def let_go(self) -> None:
         """Closes the file if it was kept open."""
@@ -109,9 +121,34 @@ class Warehouse:
             opened, self._opened = self._opened, None
             opened.closing.close()
 
+    def _compact(self) -> None:
+        """Copies the file without its free blocks if they are many; where it cannot be copied, it stays as it is.
+
+        DuckDB writes a day's new rows before it frees the old ones, and gives back only what is free at a file's end:
+        a file of few days would stay twice as large.
+        """
+        self._has_replaced = False
+        # Not worth any waiting, nor the end of a run that loaded its days.
+        with suppress(CopilotEtlError), Warehouse(self.path, wait=0).connect() as connection:
+            try:
+                connection.execute("checkpoint")
+                if is_loose(connection, "warehouse"):
+                    copy_compact(connection, "warehouse", self._new, f"row_group_size {ROW_GROUP}")
+                    connection.execute("use memory")
+                    connection.execute("detach warehouse")
+                    settle(self._new, self.path)
+            except (duckdb.Error, OSError):
+                pass
+            except RuntimeError as error:
+                raise_if_interrupted(error)
+                raise
+            finally:
+                discard(self._new)
+
     def _open_for_writing(self) -> _Opened:
         with ExitStack() as stack:
             deadline = stack.enter_context(self._locked())
+            discard(self._new)  # what a kill left
             if not self.path.exists():
                 self._create()
             connection = self._open(self.path, deadline)
@@ -204,15 +241,13 @@ class Warehouse:
     def _create(self) -> None:
         # A kill while DuckDB writes the first pages of a new file leaves one that no later run can open,
         # so it is made under another name and renamed when it is whole.
-        new = self.path.with_suffix(".new")
-        discard(new)
         try:
-            with _connected(new) as connection:
+            with _connected(self._new) as connection:
                 _prepare(connection)
                 connection.execute("checkpoint")
         except duckdb.IOException:
             raise ConfigError(f"Cannot create {self.path}. Check that its folder can be written.") from None
-        settle(new, self.path)
+        settle(self._new, self.path)
 
     # -------------------------------------------------------------------------------------- days and ledger
 
@@ -239,6 +274,7 @@ class Warehouse:
         with self.connect() as connection, _transaction(connection):
             before = next(iter(ledger.read(connection, scope=scope, report=report.name, first=day, last=day)), None)
             own = before if before and before.loaded_at and not before.is_first_look else None
+            self._has_replaced |= before is not None and before.loaded_at is not None
             restated = own and own.content_hash != normalised.content_hash
             old = Contents(connection, report, scope=scope, day=day, name="old_contents") if restated else None
             connection.execute("set preserve_insertion_order = false")  # a day's rows have no order; a quarter faster
@@ -302,6 +338,26 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
         connection.execute("use warehouse")
         stack.pop_all()
         return connection
+
+
+def is_loose(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether an attached file is worth a copy without its free blocks; say `checkpoint` first."""
+    (size, free) = connection.execute(
+        "select total_blocks * block_size, free_blocks * block_size from pragma_database_size() "
+        "where database_name = ?",
+        [name],
+    ).fetchall()[0]
+    return bool(free > size * (LOOSE if size <= LARGE else LOOSE_AND_LARGE))
+
+
+def copy_compact(connection: duckdb.DuckDBPyConnection, name: str, target: Path, options: str) -> None:
+    """Copies an attached file without its free blocks into a new one, made with these options of ATTACH."""
+    discard(target)
+    # Nobody reads the new file before it is whole: a log of what is written would only cost time.
+    connection.execute(f"attach '{literal(target)}' as compact (recovery_mode no_wal_writes, {options})")
+    connection.execute(f"copy from database {name} to compact")
+    connection.execute("checkpoint compact")
+    connection.execute("detach compact")
 
 
 def _disk_fault(error: duckdb.Error) -> str:

@@ -13,14 +13,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import duckdb
 import pytest
 
 from copilot_etl import ahead, coverage, gate, landing, ledger, pipeline, records, warehouse
 from copilot_etl.errors import Refused
-from copilot_etl.reports import REPORTS, Column, Report, Scope, Source, Table
+from copilot_etl.reports import REPORTS, USERS_1_DAY, Column, Report, Scope, Source, Table
 from copilot_etl.sandbox import Fault
 from copilot_etl.sandbox import reports as served
 from copilot_etl_tests.conftest import Line
@@ -141,6 +143,98 @@ def test_a_restated_day_that_shrinks_leaves_no_ghosts(line: Callable[..., Line])
     assert (outcome.state, outcome.changed, outcome.rows) == ("loaded", True, 2)
     assert_equal_to_what_was_served(made, "octo-org", DAY)
     assert made.query("select bit_xor(hash(t)) from raw.user_day_feature as t where day = ?", NEXT) == neighbour
+
+
+def test_the_file_does_not_grow_with_every_reload(line: Callable[..., Line]) -> None:
+    made = line()
+    path = made.store.warehouse
+    made.load(DAY)
+    size = path.stat().st_size
+    meanings = "select schema_name, table_name, column_name, data_type, comment from duckdb_columns() order by all"
+    keys = "select table_name, constraint_column_names from duckdb_constraints() order by all"
+    before = [made.query(meanings), made.query(keys)]
+
+    for _ in range(4):
+        made.load(DAY, force=True)
+        assert path.stat().st_size <= 1.1 * size
+        assert [made.query(meanings), made.query(keys)] == before
+        assert_equal_to_what_was_served(made, "octo-org", DAY)
+
+    assert made.ledger()["octo-org", DAY].attempts == 5
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert {each.name for each in path.parent.glob("warehouse*")} == {path.name, "warehouse.lock"}
+
+
+@pytest.mark.parametrize("fault", [duckdb.IOException("No space left on device"), OSError(28, "No space left")])
+def test_a_file_that_cannot_be_copied_stays_as_it_is(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    made = line()
+    made.load(DAY)
+
+    tried = []
+
+    def fails(connection: duckdb.DuckDBPyConnection, name: str, target: Path, options: str) -> None:
+        tried.append(target.write_bytes(b"half of it"))
+        raise fault
+
+    monkeypatch.setattr(warehouse, "copy_compact", fails)
+    outcome = made.load(DAY, force=True)[0]
+
+    assert tried
+    assert (outcome.state, outcome.changed) == ("loaded", True)
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+    assert not made.store.warehouse.with_suffix(".new").exists()
+
+
+def test_an_interrupt_while_the_file_is_copied_ends_the_run(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    made.load(DAY)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(warehouse, "copy_compact", Mock(side_effect=RuntimeError("Query interrupted")))
+        made.load(DAY, force=True)
+
+    assert_equal_to_what_was_served(made, "octo-org", DAY)
+    assert made.load(DAY)[0].changed is False
+
+
+def test_who_reads_the_file_when_it_would_be_copied_is_not_waited_for(line: Callable[..., Line]) -> None:
+    made = line()
+    made.load(DAY)
+    with made.client() as github:
+        loading = pipeline.run(
+            [USERS_1_DAY],
+            scopes=[Scope("org", "octo-org")],
+            days=[DAY],
+            github=github,
+            store=made.store,
+            warehouse=(mine := made.warehouse),
+            clock=lambda: made.now,
+            force=True,
+        )
+        assert next(loading).changed
+        mine.let_go()
+        size = made.store.warehouse.stat().st_size
+        code = f"""
+            import duckdb, sys
+            with duckdb.connect({str(made.store.warehouse)!r}, read_only=True):
+                print("ready", flush=True)
+                sys.stdin.read()
+        """
+        with subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as reader:
+            assert reader.stdout
+            assert reader.stdout.readline() == b"ready\n"
+            started = time.monotonic()
+            assert list(loading) == []
+            assert time.monotonic() - started < 10  # of 20 that a day would wait
+            reader.communicate()
+
+    assert made.store.warehouse.stat().st_size == size
 
 
 def test_a_fault_of_ours_on_one_day_leaves_its_neighbours_alone(

@@ -296,7 +296,7 @@ def test_the_file_does_not_grow_with_every_refresh(line: Callable[..., Line]) ->
     made.load(*(TODAY - dt.timedelta(days=n) for n in range(1, 8)))
     sizes = [published.refresh(read(SQL), now=NOW).size for _ in range(5)]
 
-    assert max(sizes) <= 1.5 * sizes[0]
+    assert max(sizes) <= 1.1 * sizes[0]
 
 
 # -------------------------------------------------------------------------------------- what analysts find

@@ -1,4 +1,4 @@
-"""Days on their way: while one is loaded, the next is unfolded if it is small, and the one after it fetched.
+"""Days on their way: while one is loaded, the two after it are fetched, and unfolded if they are small.
 
 A day for which somebody waits is unfolded file by file as they come, if there are many and none has landed before:
 then its tables will be wanted, whatever is in them.
@@ -24,12 +24,15 @@ from copilot_etl.download import Part, Watch
 from copilot_etl.errors import NotReady
 from copilot_etl.github import GitHub
 from copilot_etl.landing import Manifest
-from copilot_etl.records import Normalised, Opener
+from copilot_etl.records import Normalised, Opener, Session
 from copilot_etl.reports import Report, Scope
 from copilot_etl.store import Store
 
 SMALL = 64 * 2**20
 """Bytes up to which a day is unfolded ahead. A larger one keeps both processors busy by itself, and takes memory."""
+
+UNFOLDED_AT_ONCE = 2
+"""Of two small days one is judged, in Python, while DuckDB has the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,20 @@ class Arrived:
     tables: Future[Unfolded | None] | None = None
 
 
-def unfold(store: Store, step: Step, manifest: Manifest, *, owner_id: str | None) -> Unfolded:
+def unfold(store: Store, session: Session, step: Step, manifest: Manifest, *, owner_id: str | None) -> Unfolded:
     """Makes a landed version's tables; `owner_id` is what earlier records name their scope. Raises Quarantined."""
     parts = [partial(landing.open_part, manifest, part) for part in manifest.parts]
-    return _unfold(store, step, parts, content_hash=lambda: manifest.content_hash, owner_id=owner_id)
+    return _unfold(store, session, step, parts, content_hash=lambda: manifest.content_hash, owner_id=owner_id)
 
 
 def _unfold(
-    store: Store, step: Step, parts: Sequence[Opener], *, content_hash: Callable[[], str], owner_id: str | None
+    store: Store,
+    session: Session,
+    step: Step,
+    parts: Sequence[Opener],
+    *,
+    content_hash: Callable[[], str],
+    owner_id: str | None,
 ) -> Unfolded:
     started = time.perf_counter()
     with ExitStack() as stack:
@@ -102,6 +111,7 @@ def _unfold(
             folder=folder,
             owner=step.report.owner.get(step.scope.kind, ""),
             owner_id=owner_id,
+            session=session,
         )
         return Unfolded(normalised, folder, time.perf_counter() - started, stack.pop_all())
 
@@ -152,24 +162,25 @@ class _Closable:
 class Ahead:
     """Fetches and lands days, and unfolds those of which `is_wanted` says that their version is new.
 
-    One day at a time is fetched, so GitHub sees no more at once than a fetch itself does, and one unfolded.
+    One day at a time is fetched, so GitHub sees no more at once than a fetch itself does, and two are unfolded.
     """
 
     def __init__(
         self,
         github: GitHub,
         store: Store,
+        session: Session,
         clock: Callable[[], dt.datetime],
         *,
         force: bool,
         is_wanted: Callable[[Step, Manifest], bool],
     ) -> None:
-        self._github, self._store, self._clock = github, store, clock
+        self._github, self._store, self._session, self._clock = github, store, session, clock
         self._force, self._is_wanted = force, is_wanted
         self._begun: dict[tuple[str, str, dt.date], _Begun] = {}
         self._taken: _Begun | None = None
         self._fetching: set[Path] = set()
-        self._unfolding = threading.Lock()
+        self._unfolding = threading.Semaphore(UNFOLDED_AT_ONCE)
         self._is_closed = False
 
     def begin(self, step: Step, *, owner_id: str | None) -> None:
@@ -197,7 +208,9 @@ class Ahead:
     def close(self) -> None:
         """Takes away what nobody waits for any more; what is being unfolded is waited for, which is not long."""
         self._is_closed = True
-        with self._unfolding:
+        with ExitStack() as alone:
+            for _ in range(UNFOLDED_AT_ONCE):
+                alone.enter_context(self._unfolding)
             for begun in (*self._begun.values(), self._taken):
                 if begun:
                     begun.close()
@@ -250,7 +263,7 @@ class Ahead:
         with self._unfolding:
             tables = None
             with suppress(BaseException):  # what is wrong with them is told when they are unfolded again, all here
-                tables = _unfold(self._store, step, parts, content_hash=content_hash, owner_id=owner_id)
+                tables = _unfold(self._store, self._session, step, parts, content_hash=content_hash, owner_id=owner_id)
                 tables = replace(tables, seconds=time.perf_counter() - started - begun.arrived()[1])
             begun.tables.set_result(tables)
 
@@ -270,7 +283,7 @@ class Ahead:
     def _unfolded(self, step: Step, manifest: Manifest, owner_id: str | None) -> Unfolded | None:
         if self._is_closed or manifest.size > SMALL or not self._is_wanted(step, manifest):
             return None
-        return unfold(self._store, step, manifest, owner_id=owner_id)
+        return unfold(self._store, self._session, step, manifest, owner_id=owner_id)
 
     def _fetch(self, step: Step, *, watch: Watch | None = None) -> tuple[Manifest, float]:
         started = time.perf_counter()

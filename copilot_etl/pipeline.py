@@ -7,7 +7,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,13 +28,13 @@ from copilot_etl.errors import (
 from copilot_etl.github import Fetched, GitHub, NotFound, NotShown
 from copilot_etl.landing import Manifest
 from copilot_etl.ledger import LedgerDay, Look
-from copilot_etl.records import Normalised
+from copilot_etl.records import Normalised, Session
 from copilot_etl.reports import REPORTS, Report, Scope
 from copilot_etl.store import Store
 from copilot_etl.warehouse import Replaced, Warehouse
 
 DAYS_AHEAD = 2
-"""While a day is loaded, the next may be unfolded and the one after it fetched."""
+"""While a day is loaded, so many after it are fetched, and may be unfolded."""
 
 GONE_DAYS = 3
 """Of days that GitHub is not known to keep, this many are asked for in vain before the others are only marked."""
@@ -110,8 +110,8 @@ def run(
     A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses is not
     asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not asked at
     all (of an App, whose installations have a limit each, not for that scope); and of days that it is not known to
-    keep, no more are asked for after three without a report. While a day is loaded, the next is unfolded if it is
-    small, and the one after it fetched.
+    keep, no more are asked for after three without a report. While a day is loaded, the two after it are
+    fetched, and unfolded if they are small.
 
     With `accept_shrink` a new version replaces an old one however many people it lacks; with `force` a day is fetched
     and loaded again even where nothing changed. Raises WarehouseBusy and ConfigError, after which nothing more would
@@ -153,9 +153,10 @@ def run(
         return not _is_loaded(known.get(step.key), manifest, force=force)
 
     steps = [Step(day, report, scope) for day in days for report in reports for scope in report.of(scopes)]
-    ahead = Ahead(github, store, clock, force=force, is_wanted=is_wanted) if github else None
     with ExitStack() as ending:
         ending.enter_context(warehouse.kept_open())
+        session = ending.enter_context(_session(store))
+        ahead = Ahead(github, store, session, clock, force=force, is_wanted=is_wanted) if github else None
         if ahead:
             ending.callback(ahead.close)
         for index, step in enumerate(steps):
@@ -177,7 +178,7 @@ def run(
             if ahead and not ahead.has(step):
                 warehouse.let_go()  # while GitHub is waited for, others may have it
             before = known.get(step.key)
-            walk = _Walk(step, ahead, store, warehouse, clock, before, accept_shrink, force)
+            walk = _Walk(step, ahead, store, session, warehouse, clock, before, accept_shrink, force)
             outcome = walk.run(answered=scope.key in answered, owner_id=owners.get(scope.key), go_on=go_on)
             if stops(outcome.error):
                 stopped.update({each.key: outcome.error for each in scopes if outcome.error})
@@ -214,6 +215,7 @@ def first_look(
     known = {(row.report, row.scope, row.day): row for row in warehouse.ledger()}
     places = [(report, scope) for report in reports if report.latest for scope in report.of(scopes)]
     with ExitStack() as stack:
+        session = stack.enter_context(_session(store))
         walks: list[_Walk] = []
         for report, scope in places:
             folder = stack.enter_context(store.workspace())
@@ -228,7 +230,7 @@ def first_look(
                 before = known.get((report.name, scope.key, day))
                 if day in days and (before is None or before.loaded_at is None or before.is_first_look):
                     source = _FirstLook(fetched, store, clock)
-                    walks.append(_Walk(Step(day, report, scope), source, store, warehouse, clock, before))
+                    walks.append(_Walk(Step(day, report, scope), source, store, session, warehouse, clock, before))
         owners: dict[str, str | None] = {row.scope: row.owner_id for row in known.values() if row.owner_id}
         stack.enter_context(warehouse.kept_open())
         for walk in sorted(walks, key=lambda each: each.step.day):
@@ -268,6 +270,13 @@ def rebuild(
                     warehouse=fresh,
                     clock=clock,
                 )
+
+
+@contextmanager
+def _session(store: Store) -> Iterator[Session]:
+    """What unfolds the days of a run, with a scratch folder for what does not fit into its memory."""
+    with store.workspace() as folder, Session(folder) as session:
+        yield session
 
 
 def stops(error: CopilotEtlError | None) -> bool:
@@ -318,6 +327,7 @@ class _Walk:
     step: Step
     source: _Source | None
     store: Store
+    session: Session
     warehouse: Warehouse
     clock: Callable[[], dt.datetime]
     before: LedgerDay | None
@@ -427,7 +437,7 @@ class _Walk:
             if self.owner_id in (None, ahead.normalised.owner_id):
                 return ahead
             ahead.close()
-        return unfold(self.store, self.step, arrived.manifest, owner_id=self.owner_id)
+        return unfold(self.store, self.session, self.step, arrived.manifest, owner_id=self.owner_id)
 
     def _hold_size(self, manifest: Manifest, records: int) -> None:
         """A version that lost most people is not believed: lines can be lost before a file is signed."""

@@ -336,6 +336,8 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
         # The size of row groups is no property of the file: who opens it without it appends larger ones.
         connection.execute(f"attach '{literal(path)}' as warehouse (row_group_size {ROW_GROUP})")
         connection.execute("use warehouse")
+        # Twice DuckDB's own: each checkpoint writes the last rows of every table anew.
+        connection.execute("set checkpoint_threshold = '32MiB'")
         stack.pop_all()
         return connection
 

@@ -73,11 +73,10 @@ def test_an_interrupt_while_duckdb_works_ends_the_run_and_is_no_fault_of_the_day
 def test_an_interrupt_that_something_else_fails_of_ends_the_run_all_the_same(
     line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def busy() -> None:
-        raise duckdb.InvalidInputException("a thread still works with it")
+    busy = Mock(side_effect=duckdb.InvalidInputException("a thread still works with it"))
 
     def interrupted(unfolding: Any, *values: Any) -> None:
-        unfolding._closing.callback(busy)
+        unfolding._session._database = Mock(close=busy)
         raise SystemExit
 
     made = line()
@@ -85,6 +84,7 @@ def test_an_interrupt_that_something_else_fails_of_ends_the_run_all_the_same(
         patch.setattr(records._Unfolding, "finish", interrupted)
         made.load(DAY, NEXT)
 
+    busy.assert_called()
     assert made.warehouse.ledger() == ()
 
 
@@ -567,6 +567,31 @@ def test_the_next_day_is_fetched_while_a_day_is_loaded(
     assert [outcome.state for outcome in outcomes] == ["loaded"] * 3
     assert seen == {DAY: True, NEXT: True, LATER: False}
     assert made.github.violations() == []
+
+
+def test_two_days_are_unfolded_at_once_while_a_day_is_loaded(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    normalise, replace_day = records.normalise, warehouse.Warehouse.replace_day
+    both = threading.Barrier(3)
+
+    def meets(*args: Any, day: dt.date, **options: Any) -> records.Normalised:
+        if day > DAY:
+            both.wait(10)
+        return normalise(*args, day=day, **options)
+
+    def meets_both(self: Any, normalised: Any, **options: Any) -> Any:
+        if normalised.day == DAY:
+            both.wait(10)
+        return replace_day(self, normalised, **options)
+
+    monkeypatch.setattr(records, "normalise", meets)
+    monkeypatch.setattr(warehouse.Warehouse, "replace_day", meets_both)
+
+    assert [outcome.state for outcome in made.load(DAY, NEXT, LATER)] == ["loaded"] * 3
+    for day in (DAY, NEXT, LATER):
+        assert_equal_to_what_was_served(made, "octo-org", day)
 
 
 def test_the_next_day_is_unfolded_while_a_day_is_loaded_if_it_is_small(

@@ -8,6 +8,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,6 +71,25 @@ def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
             file = folder / "lake" / table.name / "scope=acme" / "day=2026-10-01" / "rows.parquet"
             connection.execute(f"create view {table.name} as from read_parquet('{file}', hive_partitioning = false)")
         return connection.execute(sql).fetchall()
+
+
+def test_one_session_has_day_after_day_also_after_a_bad_one_and_at_once(tmp_path: Path) -> None:
+    def one(number: int) -> Normalised:
+        return load(tmp_path / str(number), ndjson(*(record(each + 1) for each in range(number))), session=session)
+
+    for number in range(5):
+        (tmp_path / str(number)).mkdir()
+    with records.Session(tmp_path / "spill") as session:
+        one(3)
+        with pytest.raises(Quarantined, match="line 2: a key stands twice"):
+            load(tmp_path, ndjson(record(1)) + b'{"day": "2026-10-01", "user_id": 2, "user_id": 2}', session=session)
+        with ThreadPoolExecutor(4) as pool:
+            assert [made.records for made in pool.map(one, [4, 2, 1, 0])] == [4, 2, 1, 0]
+        with session.cursor() as connection:
+            assert connection.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
+
+    for number in range(5):
+        assert query(tmp_path / str(number), "select count(*) from user_day") == [(number,)]
 
 
 def test_every_member_becomes_rows_of_its_table(tmp_path: Path) -> None:

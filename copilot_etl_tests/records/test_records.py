@@ -92,6 +92,21 @@ def test_one_session_has_day_after_day_also_after_a_bad_one_and_at_once(tmp_path
         assert query(tmp_path / str(number), "select count(*) from user_day") == [(number,)]
 
 
+@pytest.mark.parametrize("fault", [duckdb.FatalException, duckdb.InternalException])
+def test_a_fault_of_duckdb_itself_ends_its_database_and_not_the_session(
+    tmp_path: Path, fault: type[duckdb.Error]
+) -> None:
+    with records.Session(tmp_path / "spill") as session:
+        with pytest.raises(fault), session.cursor() as connection:
+            connection.execute("create table invalid (a int)")
+            raise fault("database has been invalidated")
+        load(tmp_path, ndjson(record(1)), session=session)
+        with session.cursor() as connection:
+            assert connection.execute("select count(*) from duckdb_tables()").fetchone() == (0,)
+
+    assert query(tmp_path, "select count(*) from user_day") == [(1,)]
+
+
 def test_every_member_becomes_rows_of_its_table(tmp_path: Path) -> None:
     row = record(
         organization_id="100",

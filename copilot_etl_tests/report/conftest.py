@@ -18,6 +18,7 @@ from copilot_etl import report
 from copilot_etl.models import read
 from copilot_etl.published import Published
 from copilot_etl.sandbox import Fault, Sandbox
+from copilot_etl.sandbox.world import World
 from copilot_etl.store import Store
 from copilot_etl_tests.conftest import SMALL, Line
 
@@ -27,7 +28,9 @@ DAY = dt.timedelta(days=1)
 TODAY = dt.datetime.now(dt.UTC).date()
 LAST = TODAY - DAY
 FIRST = TODAY - 44 * DAY
-FAILED = TODAY - (17 + (TODAY.weekday() - 4) % 7) * DAY  # a Tuesday: on a Sunday after it nobody might have worked
+WORLD = World(7, SMALL)
+# On the day after it somebody is at work in the small organization, where on some days nobody is.
+FAILED = next(day for n in range(17, 44) if any(WORLD.records("octo-labs", (day := TODAY - n * DAY) + DAY)))
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,7 +46,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 def publish(store: Store, *days: dt.date, faults: Sequence[Fault] = ()) -> Path:
     """Loads days from a fake GitHub, builds every model and gives the analysts' file."""
-    with Sandbox(faults=faults, today=TODAY, organizations=SMALL, late=False, restatements=False) as github:
+    with Sandbox(
+        seed=WORLD.seed, faults=faults, today=TODAY, organizations=SMALL, late=False, restatements=False
+    ) as github:
         line = Line(github, store, now=dt.datetime.now(dt.UTC))
         if days:
             line.load(*days, scopes=[each.login for each in SMALL])

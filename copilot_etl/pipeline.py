@@ -110,8 +110,8 @@ def run(
     A day's failure is an outcome, not an exception, so that its neighbours go on. A scope that GitHub refuses is not
     asked again for the other days; after a refused token or a rate limit that is too far away, GitHub is not asked at
     all (of an App, whose installations have a limit each, not for that scope); and of days that it is not known to
-    keep, no more are asked for after three without a report. While a day is loaded, the two after it are
-    fetched, and unfolded if they are small.
+    keep, no more are asked for after three without a report. While a day is loaded, the two after it are fetched, and
+    unfolded if they are small.
 
     With `accept_shrink` a new version replaces an old one however many people it lacks; with `force` a day is fetched
     and loaded again even where nothing changed. Raises WarehouseBusy and ConfigError, after which nothing more would

@@ -24,9 +24,9 @@ from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.ledger import OpsTable
 from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
-from copilot_etl.warehouse import Warehouse, comment_on, copy_compact, discard, is_loose, literal
+from copilot_etl.warehouse import Warehouse, attach_unlogged, comment_on, copy_compact, discard, is_loose, literal
 
-STORAGE_VERSION = "v1.4.0"
+_STORAGE = "storage_version 'v1.4.0'"
 """DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""
 
 PROVISIONAL_DAYS = 3
@@ -115,8 +115,9 @@ class Published:
         new, compact = self.path.with_suffix(".new"), self.path.with_suffix(".compact")
         with self._warehouse.connect() as connection:  # one refresh at a time, up to the renaming
             try:
+                discard(new)
                 reuse = not full and self._copy(new)
-                _attach(connection, new, "published", fresh=not reuse)
+                attach_unlogged(connection, new, "published", *([] if reuse else [_STORAGE]))
                 work = _Refresh(connection, project, now, reuse=reuse)
                 work.run()
                 kept = not any(each.offenders and each.rule.severity == "error" for each in work.breaches)
@@ -147,7 +148,6 @@ class Published:
 
     def _copy(self, new: Path) -> bool:
         """Copies the last version to work on; false when there is none that can be read."""
-        discard(new)
         try:
             with duckdb.connect(self.path, read_only=True) as connection:
                 connection.execute("select model, fingerprint, built_at from ops.model_builds limit 0")
@@ -157,22 +157,13 @@ class Published:
         return True
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, fresh: bool) -> None:
-    if fresh:
-        discard(path)
-    # Until it is swapped in, the file is nobody's, and after a kill it is made anew: a log of each statement, which
-    # is brought to the disk each time, would only cost time.
-    options = ["recovery_mode no_wal_writes", *([f"storage_version '{STORAGE_VERSION}'"] if fresh else [])]
-    connection.execute(f"attach '{literal(path)}' as {name} ({', '.join(options)})")
-
-
 def _copy_compact(source: Path, target: Path) -> None:
     """Copies a file without its free blocks, in a session of its own: the one that ran the models opens no file."""
     with duckdb.connect() as connection:
         connection.execute("set memory_limit = '1GiB'")
         connection.execute("set temp_directory = ''")  # would be below the working folder; a copy is a stream
-        _attach(connection, source, "published", fresh=False)
-        copy_compact(connection, "published", target, f"storage_version '{STORAGE_VERSION}'")
+        attach_unlogged(connection, source, "published")
+        copy_compact(connection, "published", target, _STORAGE)
 
 
 class _Refresh:

@@ -274,7 +274,7 @@ class Warehouse:
         with self.connect() as connection, _transaction(connection):
             before = next(iter(ledger.read(connection, scope=scope, report=report.name, first=day, last=day)), None)
             own = before if before and before.loaded_at and not before.is_first_look else None
-            self._has_replaced |= before is not None and before.loaded_at is not None
+            self._has_replaced |= bool(before and before.loaded_at)
             restated = own and own.content_hash != normalised.content_hash
             old = Contents(connection, report, scope=scope, day=day, name="old_contents") if restated else None
             connection.execute("set preserve_insertion_order = false")  # a day's rows have no order; a quarter faster
@@ -352,11 +352,18 @@ def is_loose(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     return bool(free > size * (LOOSE if size <= LARGE else LOOSE_AND_LARGE))
 
 
-def copy_compact(connection: duckdb.DuckDBPyConnection, name: str, target: Path, options: str) -> None:
-    """Copies an attached file without its free blocks into a new one, made with these options of ATTACH."""
+def attach_unlogged(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *options: str) -> None:
+    """Attaches a file that is nobody's until it is swapped in, and after a kill is made anew.
+
+    A log of each statement, which is brought to the disk each time, would only cost time.
+    """
+    connection.execute(f"attach '{literal(path)}' as {name} ({', '.join(['recovery_mode no_wal_writes', *options])})")
+
+
+def copy_compact(connection: duckdb.DuckDBPyConnection, name: str, target: Path, option: str) -> None:
+    """Copies an attached file without its free blocks into a new one, made with this option of ATTACH."""
     discard(target)
-    # Nobody reads the new file before it is whole: a log of what is written would only cost time.
-    connection.execute(f"attach '{literal(target)}' as compact (recovery_mode no_wal_writes, {options})")
+    attach_unlogged(connection, target, "compact", option)
     connection.execute(f"copy from database {name} to compact")
     connection.execute("checkpoint compact")
     connection.execute("detach compact")

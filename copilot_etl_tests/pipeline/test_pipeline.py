@@ -171,10 +171,9 @@ def test_a_file_that_cannot_be_copied_stays_as_it_is(
 ) -> None:
     made = line()
     made.load(DAY)
-
     tried = []
 
-    def fails(connection: duckdb.DuckDBPyConnection, name: str, target: Path, options: str) -> None:
+    def fails(connection: duckdb.DuckDBPyConnection, name: str, target: Path, option: str) -> None:
         tried.append(target.write_bytes(b"half of it"))
         raise fault
 

@@ -44,7 +44,7 @@ def profile(
     )
     if len(outcomes) > 1:
         return stages
-    return (*stages, Stage(REST, total - sum(spent.values()), None, "Dagster's runs and events, and start-up"))
+    return (*stages, Stage(REST, total - sum(spent.values()), None, "Dagster, start-up, making the file compact"))
 
 
 def table(stages: Sequence[Stage], *, total: float) -> str:

@@ -1,11 +1,13 @@
 """Four parts of a day from a local server to disk: ours, curl, and curl with the work that ours does beside it.
 
-Once as fast as the server can, and once through a line of one gigabit a second, as a machine in a cloud has it.
+As fast as the server can, over TLS, as file hosts do, and through a line of one gigabit a second, as a machine in a
+cloud has it.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,18 +19,31 @@ GIGABIT = 1e9 / 8
 
 
 def measure(stand: Stand, users: int) -> Iterator[Row]:
-    for rate, place in ((0.0, "local"), (GIGABIT, "1 Gbit/s")):
-        yield from _measure(stand, users, rate=rate, place=place)
+    yield from _measure(stand, users, place="local")
+    if shutil.which("openssl"):
+        yield from _measure(stand, users, place="local, TLS", certificate=_certificate(stand.folder))
+    yield from _measure(stand, users, place="1 Gbit/s", rate=GIGABIT)
 
 
-def _measure(stand: Stand, users: int, *, rate: float, place: str) -> Iterator[Row]:
+def _certificate(folder: Path) -> Path:
+    """A file with a certificate for this machine, which nobody has signed, and its key."""
+    file = folder / "certificate.pem"
+    wish = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=bench -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(["openssl", *wish.split(), "-keyout", file, "-out", file], check=True, capture_output=True)
+    return file
+
+
+def _measure(
+    stand: Stand, users: int, *, place: str, rate: float = 0.0, certificate: Path | None = None
+) -> Iterator[Row]:
     day = stand.day(users)
-    with stand.server(day, rate=rate) as port:
+    scheme, trust = ("https", ["--cacert", str(certificate)]) if certificate else ("http", [])
+    with stand.server(day, rate=rate, certificate=certificate) as port:
 
         def curl(folder: Path) -> list[str | Path]:
-            links = [f"http://127.0.0.1:{port}/signed/{DAY}/0/{part}?sig=abc" for part in range(len(day.parts))]
+            links = [f"{scheme}://127.0.0.1:{port}/signed/{DAY}/0/{part}?sig=abc" for part in range(len(day.parts))]
             outputs = [value for n, link in enumerate(links) for value in ("-o", str(folder / f"{n}"), link)]
-            return ["curl", "--silent", "--fail", "--parallel", "--parallel-max", "4", *outputs]
+            return ["curl", "--silent", "--fail", *trust, "--parallel", "--parallel-max", "4", *outputs]
 
         def curl_and_pack(folder: Path) -> list[str | Path]:
             quoted = " ".join(f"'{each}'" for each in curl(folder))
@@ -39,7 +54,9 @@ def _measure(stand: Stand, users: int, *, rate: float, place: str) -> Iterator[R
                 "ours: four at once, hashed, zstd, fsync",
                 lambda folder: [
                     stand.python, "-m", OURS, "download", folder, "--port", str(port), "--day", DAY,
+                    *(["--tls"] if certificate else []),
                 ],
+                env=lambda folder: {"SSL_CERT_FILE": str(certificate)} if certificate else {},
                 is_ours=True,
             ),
         ]  # fmt: skip

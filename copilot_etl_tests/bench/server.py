@@ -14,6 +14,7 @@ import datetime as dt
 import functools
 import hashlib
 import json
+import ssl
 import sys
 import threading
 import time
@@ -30,8 +31,15 @@ _BLOCK = 2**20
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, folders: list[Path], *, restate: bool, delay: float, rate: float) -> None:
+    def __init__(
+        self, folders: list[Path], *, restate: bool, delay: float, rate: float, certificate: Path | None
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.variants = [sorted(folder.glob("part-*.ndjson")) for folder in folders]
         self.restate = restate
         self.delay = delay
@@ -78,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
         number = dt.date.fromisoformat(day).toordinal() + self.server.asked[day] * self.server.restate
         self.server.asked[day] += 1
         variant = number % len(self.server.variants)
-        base = f"http://127.0.0.1:{self.server.server_address[1]}/signed/{day}/{variant}"
+        base = f"{self.server.scheme}://127.0.0.1:{self.server.server_address[1]}/signed/{day}/{variant}"
         links = [f"{base}/{part}?sig=abc%2B%3D" for part in range(len(self.server.variants[variant]))]
         answer = json.dumps({"download_links": links, "report_day": day}).encode()
         self._head("application/json", len(answer))
@@ -121,10 +129,17 @@ def main() -> None:
     parser.add_argument(
         "--rate", type=float, default=0.0, metavar="BYTES", help="a second, over all connections (0: no bound)"
     )
+    parser.add_argument("--certificate", type=Path, metavar="FILE", help="serve over TLS with this one and its key")
     chosen = parser.parse_args()
     for path in (path for folder in chosen.folders for path in folder.glob("part-*.ndjson")):
         _md5(path)  # before anybody measures
-    server = _Server(chosen.folders, restate=chosen.restate, delay=chosen.delay, rate=chosen.rate)
+    server = _Server(
+        chosen.folders,
+        restate=chosen.restate,
+        delay=chosen.delay,
+        rate=chosen.rate,
+        certificate=chosen.certificate,
+    )
     print(server.server_address[1], flush=True)
     server.serve_forever()
 

@@ -26,6 +26,7 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="the data folder")
     parser.add_argument("--port", type=int, help="where the server of made-up days is")
+    parser.add_argument("--tls", action="store_true", help="it speaks TLS, with a certificate that SSL_CERT_FILE knows")
     parser.add_argument("--day", type=dt.date.fromisoformat, required=True)
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--times", type=int, default=1, help="load the same days this often; the last time is told")
@@ -34,7 +35,8 @@ def main() -> None:
     days = [chosen.day + dt.timedelta(days=n) for n in range(chosen.days)]
     told: dict[str, Any] = {}
     sizes = [_size(store)]
-    with GitHub(api_url=f"http://127.0.0.1:{chosen.port or 1}", token="made-up", allow_loopback_http=True) as github:
+    api_url = f"{'https' if chosen.tls else 'http'}://127.0.0.1:{chosen.port or 1}"
+    with GitHub(api_url=api_url, token="made-up", allow_loopback_http=True) as github:
         for _ in range(chosen.times):
             started = time.perf_counter()
             if chosen.work == "download":

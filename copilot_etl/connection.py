@@ -1,13 +1,49 @@
-"""What a connection that failed is called: one line with the host, the kind of fault and what to do about it."""
+"""A connection: whom it trusts, how it is read, and what one that failed is called.
+
+That is one line with the host, the kind of fault and what to do about it.
+"""
 
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 
+import httpcore
 import httpx
 
 from copilot_etl.errors import CopilotEtlError, Unavailable, Unexpected
 from copilot_etl.hosts import proxied
+
+# To hand a block on through httpcore and httpx costs as much as to read 64 KiB, which they read otherwise.
+httpcore.HTTP11Connection.READ_NUM_BYTES = 2**20
+
+
+class _Gathering(ssl.SSLSocket):
+    """Hands out all that is here: OpenSSL gives 16 KiB at a time, for each of which four threads would take turns."""
+
+    _space = bytearray()
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        if len(self._space) < buflen:
+            self._space = bytearray(buflen)
+        space, timeout = memoryview(self._space), self.gettimeout()
+        size = last = self.recv_into(space, buflen, flags)
+        self.settimeout(0.0)
+        try:
+            with suppress(OSError):  # nothing more yet; or a fault, which the next call meets again
+                while last and size < buflen:
+                    last = self.recv_into(space[size:], buflen - size, flags)
+                    size += last
+        finally:
+            self.settimeout(timeout)
+        return bytes(space[:size])
+
+
+def trusted() -> ssl.SSLContext:
+    """The authorities that everybody trusts, or those of SSL_CERT_FILE."""
+    context = httpx.create_ssl_context()
+    context.sslsocket_class = _Gathering
+    return context
 
 
 def broken(error: Exception, url: httpx.URL, said: str, remedy: str) -> CopilotEtlError:

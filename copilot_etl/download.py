@@ -41,8 +41,6 @@ for _name in ("httpx", *(f"httpcore{part}" for part in ("", ".connection", ".htt
     logging.getLogger(_name).setLevel(logging.WARNING)
     logging.getLogger(_name).addFilter(_silence)
 
-_BLOCK = 2**16
-
 _ETAG = re.compile(r'(?:W/)?"[0-9A-Za-z._:-]{1,80}"')
 """What is kept of a header goes into a file, so it is kept only when it can be nothing but a version."""
 
@@ -294,42 +292,28 @@ class Downloads:
         md5 = hashlib.md5(usedforsecurity=False) if promised else None
         size = lines = 0
         last = b""
+        pace = _Pace(self._limits, where, host)
         with path.open("wb") as file:
             with _compressor().stream_writer(file, closefd=False) as packed:
-                for block in self._blocks(response, job):
+                for block in response.iter_raw():
                     sha256.update(block)
                     if md5:
                         md5.update(block)
                     packed.write(block)
                     size += len(block)
                     lines += block.count(b"\n")
-                    last = block
+                    last = block or last
+                    pace.check(size)
+                    if size > self._limits.file_bytes:
+                        raise self._too_large(where)
+                    if job.stop.is_set():
+                        raise Unavailable(f"{where}: another file of the day failed.")
             file.flush()
             os.fsync(file.fileno())
         if md5 and base64.b64encode(md5.digest()).decode() != promised:
             raise Unavailable(f"{where}: the file from {host} does not match its Content-MD5. Try again later.")
         lines += bool(last) and not last.endswith(b"\n")
         return Part(path, sha256.hexdigest(), size, lines, host, _etag(response), promised)
-
-    def _blocks(self, response: httpx.Response, job: _Job) -> Iterator[bytes]:
-        """What comes, gathered: TLS hands out 16 KiB, for which hashing and packing would take as long to begin."""
-        pace = _Pace(self._limits, job.where, job.url.host)
-        gathered: list[bytes] = []
-        size = total = 0
-        for block in response.iter_raw():
-            size += len(block)
-            total += len(block)
-            gathered.append(block)
-            pace.check(total)
-            if total > self._limits.file_bytes:
-                raise self._too_large(job.where)
-            if job.stop.is_set():
-                raise Unavailable(f"{job.where}: another file of the day failed.")
-            if size >= _BLOCK:
-                yield b"".join(gathered)
-                gathered, size = [], 0
-        if gathered:
-            yield b"".join(gathered)
 
     def _too_large(self, where: str) -> Quarantined:
         return Quarantined(

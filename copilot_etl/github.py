@@ -138,7 +138,7 @@ class GitHub:
             "X-GitHub-Api-Version": API_VERSION,
             "User-Agent": USER_AGENT,
         }
-        trusted = httpx.create_ssl_context()
+        trusted = connection.trusted()
         self._client = httpx.Client(
             headers=headers, verify=trusted, timeout=self._limits.timeouts, follow_redirects=False
         )

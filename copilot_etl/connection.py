@@ -6,7 +6,6 @@ That is one line with the host, the kind of fault and what to do about it.
 from __future__ import annotations
 
 import ssl
-from contextlib import suppress
 
 import httpcore
 import httpx
@@ -22,18 +21,24 @@ class _Gathering(ssl.SSLSocket):
     """Hands out all that is here: OpenSSL gives 16 KiB at a time, for each of which four threads would take turns."""
 
     _space = bytearray()
+    _fault: OSError | None = None
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        if self._fault:
+            raise self._fault
         if len(self._space) < buflen:
             self._space = bytearray(buflen)
         space, timeout = memoryview(self._space), self.gettimeout()
         size = last = self.recv_into(space, buflen, flags)
         self.settimeout(0.0)
         try:
-            with suppress(OSError):  # nothing more yet; or a fault, which the next call meets again
-                while last and size < buflen:
-                    last = self.recv_into(space[size:], buflen - size, flags)
-                    size += last
+            while last and size < buflen:
+                last = self.recv_into(space[size:], buflen - size, flags)
+                size += last
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            pass
+        except OSError as error:
+            self._fault = error  # what came before it is handed out first
         finally:
             self.settimeout(timeout)
         return bytes(space[:size])

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,19 @@ def test_a_ca_of_ones_own_is_named_by_the_usual_variable(
     tls = certificate("IP:127.0.0.1", days=1)
 
     play(Case("a CA of one's own", sandbox={"tls": tls}, environ={"SSL_CERT_FILE": str(tls[0])}))
+
+
+BROKEN_OFF = [
+    case
+    for case in CASES
+    if any(fault.kind in ("truncate", "chunk_cut", "bad_md5", "hang", "drip") for fault in case.faults)
+]
+
+
+@pytest.mark.parametrize("case", BROKEN_OFF, ids=lambda case: case.name)
+def test_a_file_over_tls_ends_as_one_without(
+    play: Play, certificate: Callable[..., tuple[Path, Path]], case: Case
+) -> None:
+    tls = certificate("IP:127.0.0.1", days=1)
+
+    play(replace(case, sandbox={**case.sandbox, "tls": tls}, environ={"SSL_CERT_FILE": str(tls[0])}))

@@ -13,7 +13,8 @@ import httpx
 from copilot_etl.errors import CopilotEtlError, Unavailable, Unexpected
 from copilot_etl.hosts import proxied
 
-# To hand a block on through httpcore and httpx costs as much as to read 64 KiB, which they read otherwise.
+# To hand a block on through httpcore and httpx costs as much as to read 64 KiB, which they read otherwise. Without
+# _Gathering more would be worse: OpenSSL would be given room for a mebibyte and fill 16 KiB of it.
 httpcore.HTTP11Connection.READ_NUM_BYTES = 2**20
 
 

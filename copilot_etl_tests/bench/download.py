@@ -7,38 +7,29 @@ cloud has it.
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from copilot_etl_tests.bench.generated import DAY
 from copilot_etl_tests.bench.stand import OURS, Candidate, Stand
 from copilot_etl_tests.bench.table import Row
+from copilot_etl_tests.certificate import certificate
 
 GIGABIT = 1e9 / 8
 
 
 def measure(stand: Stand, users: int) -> Iterator[Row]:
     yield from _measure(stand, users, place="local")
-    if shutil.which("openssl"):
-        yield from _measure(stand, users, place="local, TLS", certificate=_certificate(stand.folder))
+    yield from _measure(stand, users, place="local, TLS", tls=certificate(stand.folder, "127.0.0.1"))
     yield from _measure(stand, users, place="1 Gbit/s", rate=GIGABIT)
 
 
-def _certificate(folder: Path) -> Path:
-    """A file with a certificate for this machine, which nobody has signed, and its key."""
-    file = folder / "certificate.pem"
-    wish = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=bench -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(["openssl", *wish.split(), "-keyout", file, "-out", file], check=True, capture_output=True)
-    return file
-
-
 def _measure(
-    stand: Stand, users: int, *, place: str, rate: float = 0.0, certificate: Path | None = None
+    stand: Stand, users: int, *, place: str, rate: float = 0.0, tls: tuple[Path, Path] | None = None
 ) -> Iterator[Row]:
     day = stand.day(users)
-    scheme, trust = ("https", ["--cacert", str(certificate)]) if certificate else ("http", [])
-    with stand.server(day, rate=rate, certificate=certificate) as port:
+    scheme, trust = ("https", ["--cacert", str(tls[0])]) if tls else ("http", [])
+    with stand.server(day, rate=rate, tls=tls) as port:
 
         def curl(folder: Path) -> list[str | Path]:
             links = [f"{scheme}://127.0.0.1:{port}/signed/{DAY}/0/{part}?sig=abc" for part in range(len(day.parts))]
@@ -54,9 +45,9 @@ def _measure(
                 "ours: four at once, hashed, zstd, fsync",
                 lambda folder: [
                     stand.python, "-m", OURS, "download", folder, "--port", str(port), "--day", DAY,
-                    *(["--tls"] if certificate else []),
+                    *(["--tls"] if tls else []),
                 ],
-                env=lambda folder: {"SSL_CERT_FILE": str(certificate)} if certificate else {},
+                env=lambda folder: {"SSL_CERT_FILE": str(tls[0])} if tls else {},
                 is_ours=True,
             ),
         ]  # fmt: skip

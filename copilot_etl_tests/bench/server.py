@@ -32,13 +32,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, folders: list[Path], *, restate: bool, delay: float, rate: float, certificate: Path | None
+        self, folders: list[Path], *, restate: bool, delay: float, rate: float, tls: list[Path] | None
     ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.scheme = "https" if certificate else "http"
-        if certificate:
+        self.scheme = "https" if tls else "http"
+        if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
+            context.load_cert_chain(*tls)
             self.socket = context.wrap_socket(self.socket, server_side=True)
         self.variants = [sorted(folder.glob("part-*.ndjson")) for folder in folders]
         self.restate = restate
@@ -129,7 +129,7 @@ def main() -> None:
     parser.add_argument(
         "--rate", type=float, default=0.0, metavar="BYTES", help="a second, over all connections (0: no bound)"
     )
-    parser.add_argument("--certificate", type=Path, metavar="FILE", help="serve over TLS with this one and its key")
+    parser.add_argument("--tls", nargs=2, type=Path, metavar=("CERTIFICATE", "KEY"), help="serve over TLS with these")
     chosen = parser.parse_args()
     for path in (path for folder in chosen.folders for path in folder.glob("part-*.ndjson")):
         _md5(path)  # before anybody measures
@@ -138,7 +138,7 @@ def main() -> None:
         restate=chosen.restate,
         delay=chosen.delay,
         rate=chosen.rate,
-        certificate=chosen.certificate,
+        tls=chosen.tls,
     )
     print(server.server_address[1], flush=True)
     server.serve_forever()

@@ -62,12 +62,12 @@ class Stand:
 
     @contextmanager
     def server(
-        self, *days: Generated, restate: bool = False, rate: float = 0.0, certificate: Path | None = None
+        self, *days: Generated, restate: bool = False, rate: float = 0.0, tls: tuple[Path, Path] | None = None
     ) -> Iterator[int]:
         """The port of a server that has these days and sends at most `rate` bytes a second (0: what it can)."""
         command = [self.python, "-m", "copilot_etl_tests.bench.server", *(day.folder for day in days)]
-        if certificate:
-            command += ["--certificate", certificate]
+        if tls:
+            command += ["--tls", *tls]
         process = subprocess.Popen(
             [*command, "--rate", str(rate), *(["--restate"] if restate else [])],
             stdout=subprocess.PIPE,

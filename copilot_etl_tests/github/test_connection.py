@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from copilot_etl import connection
+from copilot_etl_tests.certificate import certificate
 
 Connected = Callable[[Callable[[ssl.SSLSocket], object]], AbstractContextManager[ssl.SSLSocket]]
 
@@ -22,26 +21,18 @@ RECORD = 16 * 2**10
 """What one record of TLS holds at most, and OpenSSL hands out at once."""
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("openssl"):
-        pytest.skip("certificates are made by openssl")
-    file = tmp_path_factory.mktemp("certificate") / "both.pem"
-    wish = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
-    subprocess.run(["openssl", *wish.split(), "-keyout", file, "-out", file], check=True, capture_output=True)
-    return file
-
-
 @pytest.fixture
-def connected(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Connected:
+def connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Connected:
     """A client's socket whose other side runs a function in a thread."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    public, private = certificate(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(public))
 
     @contextmanager
     def connect(serve: Callable[[ssl.SSLSocket], object]) -> Iterator[ssl.SSLSocket]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
+        context.load_cert_chain(public, private)
         with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.settimeout(10)
 
             def accept() -> None:
                 with context.wrap_socket(listening.accept()[0], server_side=True) as other:

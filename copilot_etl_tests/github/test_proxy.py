@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,13 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from copilot_etl.credentials import App
 from copilot_etl.errors import CopilotEtlError, Unavailable, Unexpected
 from copilot_etl.sandbox import Sandbox, app
+from copilot_etl_tests.certificate import certificate
 from copilot_etl_tests.conftest import Line
 from copilot_etl_tests.github.test_credentials import DAY, ORG, failure, links
 
@@ -73,44 +70,18 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_WR)
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of a private CA for the two hosts, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "A CA of one's own")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(API), x509.DNSName(FILES)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("certificate")
-    public, private = folder / "ca.pem", folder / "key.pem"
-    public.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return public, private
-
-
 @pytest.fixture
 def residency(
-    line: Callable[..., Line], certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    line: Callable[..., Line], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[Line, Proxy]]]:
     """A GitHub at acme.ghe.com that only a proxy leads to; both hosts are https with a private CA's certificate."""
     for name in ("NO_PROXY", "no_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     proxies: list[Proxy] = []
+    tls = certificate(tmp_path, API, FILES)
 
     def make(*, password: str = "", told: str = "", known: bool = True) -> tuple[Line, Proxy]:
-        made = line(tls=certificate, app=app.App.installed("octo-org"))
+        made = line(tls=tls, app=app.App.installed("octo-org"))
         proxy = Proxy(password=password).__enter__()
         proxies.append(proxy)
         proxy.routes = {
@@ -120,7 +91,7 @@ def residency(
         monkeypatch.setattr(Sandbox, "blob_url", f"https://{FILES}")
         monkeypatch.setenv("HTTPS_PROXY", f"http://{told + '@' if told else ''}{proxy.address}")
         if known:
-            monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+            monkeypatch.setenv("SSL_CERT_FILE", str(tls[0]))
         signed = App(made.github.app.client_id, made.github.app.private_key)
         made.changes = {
             "api_url": f"https://{API}", "token": None, "credentials": signed, "allow_loopback_http": False,

@@ -212,7 +212,8 @@ def load(
     """Fetch, check and load days, then build the models and publish.
 
     Without --from it does what the schedule does: every day of the look-back window that GitHub may still
-    publish or restate, and every day that was missed. Loading a day twice changes nothing.
+    publish or restate, and every day that was missed. Loading a day twice changes nothing: where all days are found
+    as they were at an earlier look on the same UTC day, the analysts' files and the report stay as they are.
 
     With --from-raw it reads what has landed, of every day unless told otherwise: so a field that a new version of
     copilot-etl knows is there for the past too.
@@ -259,7 +260,7 @@ def _profile(chosen: Settings, outcomes: Sequence[Outcome], total: float) -> Non
     from copilot_etl.profile import profile, table
 
     with _instance(chosen) as instance:
-        models = published.seconds(instance)
+        models = published.seconds(instance, since=time.time() - total)
     click.echo(table(profile(outcomes, store=Store(chosen.data_dir), models=models, total=total), total=total))
 
 
@@ -337,8 +338,12 @@ def _load(
             )
             if any(stops(outcome.error) for outcome in outcomes):
                 break
-        step("building the models", 0)
-        _execute(instance, "models")
+        from copilot_etl.defs import published
+
+        store = Store(chosen.data_dir)
+        if not published.is_current(store, Warehouse(store.warehouse)):
+            step("building the models", 0)
+            _execute(instance, "models")
     return outcomes
 
 
@@ -785,7 +790,7 @@ def _show_demo(store: Store) -> None:
         for row in result.fetchall():
             table.add_row(*map(str, row))
     Console(width=None if sys.stdout.isatty() else 160).print(table)
-    click.echo(f"\nThe report for leaders, to be opened in a browser: {store.root / 'report.html'}")
+    click.echo(f"\nThe report for leaders, to be opened in a browser: {store.report}")
     click.echo(f"The warehouse for analysts: {store.published}")
     click.echo(f"A query to paste into `duckdb -readonly {shlex.quote(str(store.published))}`:\n  {_DEMO_QUERY};")
     python = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).show()"
@@ -833,8 +838,9 @@ def report(include_users: bool, output: Path | None) -> None:
     from copilot_etl.report import write
 
     chosen = settings.read()
-    name = "report-with-users.html" if include_users else "report.html"
-    written = write(Store(chosen.data_dir).published, output or chosen.data_dir / name, include_users=include_users)
+    store = Store(chosen.data_dir)
+    target = output or (store.report.with_stem("report-with-users") if include_users else store.report)
+    written = write(store.published, target, include_users=include_users)
     click.echo(f"{written.path} ({written.size / 1e3:,.0f} kB, {written.days} days): open it in a browser.")
     if include_users:
         click.echo("It names people: pass it on only to those who may see that.", err=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import duckdb
@@ -48,9 +48,13 @@ OPS_TABLES: Mapping[str, OpsTable] = {
             "lake_hash": ("varchar", "SHA-256 over the hashes of the Parquet files made from them."),
             "unknown_fields": ("bigint", "Records of that version with a field this project does not know."),
             "owner_id": ("varchar", "Id of the organization that those records name; null: they name none."),
-            "attempts": ("bigint", "How often GitHub was asked for this day."),
+            "attempts": ("bigint", "How often GitHub was asked for this day. In the analysts' file as `last_seen_at`."),
             "first_seen_at": ("timestamp", "First look, UTC."),
-            "last_seen_at": ("timestamp", "Last look, UTC."),
+            "last_seen_at": (
+                "timestamp",
+                "Last look, UTC. In the analysts' file the last one before `ops.published.published_at`: a second "
+                "look on a UTC day that finds every day as it was does not make that file anew.",
+            ),
             "loaded_at": ("timestamp", "When that version was loaded, UTC."),
             "last_error": ("varchar", "What the last look that did not load said; null: it was fine."),
             "is_first_look": (
@@ -146,6 +150,11 @@ class LedgerDay:
     loaded_at: dt.datetime | None
     last_error: str | None
     is_first_look: bool | None = None
+
+    @property
+    def finding(self) -> LedgerDay:
+        """The row without what a second look on the same UTC day changes when it finds the same."""
+        return replace(self, attempts=0, last_seen_at=dt.datetime.combine(self.last_seen_at, dt.time()))
 
 
 _COLUMNS = ", ".join(OPS_TABLES["report_days"].columns)

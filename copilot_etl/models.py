@@ -374,5 +374,12 @@ def fingerprints(project: Project) -> dict[str, str]:
     return found
 
 
+def fingerprint(project: Project) -> str:
+    """A hash that changes with anything in `sql/`: selects, seeds, meanings, rules and macros."""
+    seeds = [(seed.full_name, seed.description, seed.fingerprint) for seed in project.seeds]
+    text = repr((seeds, project.models, project.rules, project.macros))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _short(file: Path) -> str:
     return "/".join(("sql", *file.parts[-2:]))

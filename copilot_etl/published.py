@@ -18,11 +18,11 @@ from typing import Any
 
 import duckdb
 
-from copilot_etl import __version__, durable
+from copilot_etl import __version__, durable, ledger
 from copilot_etl.dictionary import dictionary
 from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.ledger import OpsTable
-from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
+from copilot_etl.models import Model, Project, Rule, Seed, fingerprint, fingerprints, period_start
 from copilot_etl.reports import REPORTS
 from copilot_etl.warehouse import Warehouse, attach_unlogged, comment_on, copy_compact, discard, is_loose, literal
 
@@ -58,6 +58,7 @@ _OWN_TABLES: Mapping[str, OpsTable] = {
             "scopes": ("bigint", "Organizations and enterprises with any loaded day."),
             "code_version": ("varchar", "Version of copilot_etl that made it."),
             "duckdb_version": ("varchar", "Version of DuckDB that wrote it."),
+            "sql_fingerprint": ("varchar", "Hash of everything in `sql/` that it was made by."),
         },
     ),
 }
@@ -133,18 +134,42 @@ class Published:
                 discard(compact)
         return Refreshed(work.built, tuple(work.breaches), kept, self.path.stat().st_size if kept else 0)
 
+    def is_current(self, project: Project, *, now: dt.datetime, followers: Sequence[Path] = ()) -> bool:
+        """Whether another refresh and export would say the same: no day was found other than they say.
+
+        They were made on this UTC day then, by this code from this project, and came to their end, the export and the
+        `followers` (what is made from both) in this order.
+        """
+        try:
+            with duckdb.connect(self.path, read_only=True) as connection:
+                same = connection.execute(
+                    "select published_at::date = ? and code_version = ? and duckdb_version = version() "
+                    "and sql_fingerprint = ? from ops.published",
+                    [now.astimezone(dt.UTC).date(), __version__, fingerprint(project)],
+                ).fetchone()
+                told = ledger.read(connection)
+            made = self.path.stat().st_mtime_ns
+            whole = all(file.stat().st_mtime_ns >= made for file in (*self._exports(project), *followers))
+        except (duckdb.Error, OSError):  # there is none, or of an earlier version
+            return False
+        known = self._warehouse.ledger()
+        return whole and same == (True,) and [day.finding for day in known] == [day.finding for day in told]
+
     def export(self, project: Project) -> tuple[Path, ...]:
         """Writes a Parquet file a mart and the data dictionary beside the file, each whole; the files."""
         with self._warehouse.connect(), duckdb.connect(self.path, read_only=True) as connection:
-            written = [durable.write(self.path.parent / "dictionary.md", dictionary(project).encode())]
-            for model in project.models:
-                if model.schema == "marts":
-                    target = self.path.parent / f"{model.name}.parquet"
-                    new = target.with_suffix(".new")
-                    connection.execute(f"copy {model.full_name} to '{literal(new)}' (format parquet, compression zstd)")
-                    durable.settle(new, target)
-                    written.append(target)
-        return tuple(written)
+            meanings, *marts = self._exports(project)
+            durable.write(meanings, dictionary(project).encode())
+            for target in marts:
+                new = target.with_suffix(".new")
+                connection.execute(f"copy marts.{target.stem} to '{literal(new)}' (format parquet, compression zstd)")
+                durable.settle(new, target)
+        return (meanings, *marts)
+
+    def _exports(self, project: Project) -> list[Path]:
+        """The dictionary, then the Parquet file of each mart."""
+        marts = [f"{model.name}.parquet" for model in project.models if model.schema == "marts"]
+        return [self.path.with_name(name) for name in ("dictionary.md", *marts)]
 
     def _copy(self, new: Path) -> bool:
         """Copies the last version to work on; false when there is none that can be read."""
@@ -407,8 +432,8 @@ class _Refresh:
         )
         self._connection.execute(
             "insert into published.ops.published select ?, min(day), max(day), count(distinct day), "
-            "count(distinct scope), ?, version() from published.ops.report_days where loaded_at is not null",
-            [self._now, __version__],
+            "count(distinct scope), ?, version(), ? from published.ops.report_days where loaded_at is not null",
+            [self._now, __version__, fingerprint(self._project)],
         )
 
     def _drop_strangers(self) -> None:

@@ -46,6 +46,10 @@ class Store:
     def published(self) -> Path:
         return self.root / "published" / "copilot.duckdb"
 
+    @property
+    def report(self) -> Path:
+        return self.root / "report.html"
+
     def prepare(self) -> None:
         """Makes the folders; raises ConfigError when the data folder cannot be written."""
         try:

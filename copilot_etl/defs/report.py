@@ -20,7 +20,7 @@ from copilot_etl.store import Store
 def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     store = Store(settings.read().data_dir)
     try:
-        written = write(store.published, store.root / "report.html")
+        written = write(store.published, store.report)
     except CopilotEtlError as error:
         raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None
     return dg.MaterializeResult(

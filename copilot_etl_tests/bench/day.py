@@ -10,10 +10,11 @@ from pathlib import Path
 from copilot_etl_tests.bench.check import check
 from copilot_etl_tests.bench.generated import DAY, Generated
 from copilot_etl_tests.bench.measured import Run
-from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, settings
+from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, whole
 from copilot_etl_tests.bench.table import Row, with_result
 
 FLOOR = "bare DuckDB, nothing checked"
+WHOLE = "ours whole: `copilot-etl load`, with Dagster, models and publishing"
 
 
 def measure(stand: Stand, sizes: Sequence[int], *, only_ours: bool = False) -> Iterator[Row]:
@@ -24,7 +25,8 @@ def measure(stand: Stand, sizes: Sequence[int], *, only_ours: bool = False) -> I
             landed = _landed(stand, day, port)
             candidates = [_from_raw(stand, day, landed)]
             if not only_ours:
-                candidates += [_load(stand, day, port), _command_line(stand, day, port), *_peers(stand, day)]
+                command = whole(WHOLE, port, DAY, DAY, check=_checked(day, "warehouse.duckdb"))
+                candidates += [_load(stand, day, port), command, *_peers(stand, day)]
             what = f"{'memory, ' if only_ours else ''}a day of {users:,} users ({day.size / 1e6:,.0f} MB)"
             rows = stand.compare(what, *candidates)
         floor = next((row.median for row in rows if row.candidate == FLOOR), None)
@@ -65,15 +67,6 @@ def _load(stand: Stand, day: Generated, port: int) -> Candidate:
 
     return Candidate(
         "ours from the link: also download and land", lambda folder: _ours(stand, "load", folder, port), check=checked
-    )
-
-
-def _command_line(stand: Stand, day: Generated, port: int) -> Candidate:
-    return Candidate(
-        "ours whole: `copilot-etl load`, with Dagster, models and publishing",
-        lambda folder: [stand.python, "-m", "copilot_etl", "load", "--from", DAY, "--to", DAY],
-        check=_checked(day, "warehouse.duckdb"),
-        env=lambda folder: settings(folder, port, DAY),
     )
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from copilot_etl_tests.bench.check import check
 from copilot_etl_tests.bench.generated import DAY
 from copilot_etl_tests.bench.measured import Run
-from copilot_etl_tests.bench.stand import OURS, Candidate, Stand
+from copilot_etl_tests.bench.stand import OURS, Candidate, Stand, whole
 from copilot_etl_tests.bench.table import Row
 
 RELOADS = 30
@@ -18,7 +19,7 @@ VARIANTS = 3
 
 
 def unchanged(stand: Stand, users: int) -> Iterator[Row]:
-    """A first load against a look at the same day again."""
+    """A first load against a look at the same day again, the stages alone and whole commands."""
     day = stand.day(users)
     with stand.server(day) as port:
 
@@ -38,6 +39,16 @@ def unchanged(stand: Stand, users: int) -> Iterator[Row]:
                 prepare=lambda folder: stand.must(ours(folder)),
             ),
         )
+
+        def loaded(folder: Path, done: Run) -> str:
+            return check(folder / "warehouse.duckdb", day)
+
+        def before(folder: Path) -> None:
+            stand.must(first.command(folder), first.env(folder))
+
+        first = whole("first `copilot-etl load`", port, DAY, DAY, check=loaded, is_ours=True)
+        again = whole("unchanged", port, DAY, DAY, check=loaded, prepare=before)
+        yield from stand.compare(f"the same command again, {users:,} users", first, again)
 
 
 def growth(stand: Stand, users: int) -> Iterator[Row]:

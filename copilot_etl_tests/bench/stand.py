@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from copilot_etl_tests.bench import peers
 from copilot_etl_tests.bench.generated import Generated, generate
@@ -35,6 +36,16 @@ class Candidate:
     prepare: Callable[[Path], object] = lambda folder: None
     env: Callable[[Path], Mapping[str, str]] = lambda folder: {}
     is_ours: bool = False
+
+
+def whole(name: str, port: int, first: str, last: str, **more: Any) -> Candidate:
+    """`copilot-etl load` of some days, as people run it; `more` as for any candidate."""
+    return Candidate(
+        name,
+        lambda folder: [sys.executable, "-m", "copilot_etl", "load", "--from", first, "--to", last],
+        env=lambda folder: settings(folder, port, first),
+        **more,
+    )
 
 
 @dataclass
@@ -118,9 +129,9 @@ class Stand:
             for each in candidates
         ]
 
-    def must(self, command: Sequence[str | Path]) -> None:
+    def must(self, command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
         """Runs what a candidate's clock starts after; ends the bench when it fails."""
-        done = run(command, bounds=self.bounds, env=environment())
+        done = run(command, bounds=self.bounds, env=environment() | (env or {}))
         if done.fault:
             raise SystemExit(f"{' '.join(map(str, command))}: {done.fault}")
 

@@ -93,9 +93,24 @@ def test_load_loads_builds_and_publishes_and_a_second_time_changes_nothing(shell
     assert first.stdout == f"4 scope-days: 4 loaded; 4 new or changed with {rows} rows.\n"
     assert (second.returncode, second.stderr) == (0, "")
     assert second.stdout == "4 scope-days: 4 loaded; 0 new or changed with 0 rows.\n"
+    assert jobs(made) == ["load", "models", "load"]
     with duckdb.connect(made.data / "published" / "copilot.duckdb", read_only=True) as connection:
         assert connection.execute("select count(*) from core.fct_user_day").fetchone() == (rows,)
     assert made.github.violations() == []
+
+
+def test_a_report_that_somebody_deleted_is_there_again_after_the_next_load(shell: Callable[..., Shell]) -> None:
+    made = shell()
+    made.module = "copilot_etl"
+    load_range(made)
+    page = made.data / "report.html"
+    page.unlink()
+
+    result = load_range(made)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert page.exists()
+    assert jobs(made) == ["load", "models", "load", "models"]
 
 
 def test_a_first_look_is_there_at_once_and_leaves_its_days_open(shell: Callable[..., Shell]) -> None:
@@ -120,6 +135,12 @@ def test_a_first_look_is_there_at_once_and_leaves_its_days_open(shell: Callable[
         marks = connection.execute("select distinct coalesce(is_first_look, false) from ops.report_days").fetchall()
         assert marks == [(False,)]
         assert connection.execute("select count(*) from ops.restatements").fetchone() == (0,)
+
+
+def jobs(made: Shell) -> list[str]:
+    """The jobs of Dagster's runs, in their order."""
+    with closing(sqlite3.connect(made.data / "dagster" / "history" / "runs.db")) as history:
+        return [job for (job,) in history.execute("select pipeline_name from runs order by id").fetchall()]
 
 
 def green(made: Shell) -> set[str]:

@@ -12,8 +12,10 @@ import pytest
 
 from copilot_etl.definitions import defs
 from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
-from copilot_etl.defs.published import CHECKS, PROJECT
-from copilot_etl.reports import REPORTS
+from copilot_etl.defs.published import CHECKS, PROJECT, loads_landed
+from copilot_etl.published import Published
+from copilot_etl.report import write
+from copilot_etl.reports import REPORTS, USERS_1_DAY
 from copilot_etl.sandbox import Fault
 from copilot_etl_tests.conftest import Line
 
@@ -183,3 +185,39 @@ def test_without_settings_the_schedule_says_what_is_missing(
 
 def test_a_broken_setting_is_said_too(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "COPILOT_LOOKBACK_DAYS" in asked(line(), monkeypatch, "2026-11-24T04:15", COPILOT_LOOKBACK_DAYS="many")
+
+
+def test_the_models_are_refreshed_when_a_load_has_changed_something(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = line()
+    monkeypatch.setenv("COPILOT_DATA_DIR", str(made.store.root))
+    load = dg.AssetKey([USERS_1_DAY.asset_prefix, "load"])
+    with dg.instance_for_test() as instance:
+        context = dg.build_sensor_context(instance=instance)
+
+        def tick() -> str:
+            """The run that is asked for, or the reason why none is."""
+            result = loads_landed(context)
+            return result.run_key or "" if isinstance(result, dg.RunRequest) else str(result.skip_message)
+
+        def loaded(number: int) -> None:
+            made.load(day(number))
+            instance.report_runless_asset_event(dg.AssetMaterialization(load, partition=str(day(number))))
+
+        assert tick() == "Nothing was loaded since the last refresh."
+        loaded(20)
+        assert tick().isdigit()
+        now = dt.datetime.now(dt.UTC)
+        Published(made.store.published, made.warehouse).refresh(PROJECT, now=now)
+        Published(made.store.published, made.warehouse).export(PROJECT)
+        write(made.store.published, made.store.report)
+
+        loaded(20)
+        assert tick() == "No day was found other than at the last refresh."
+        assert tick() == "Nothing was loaded since the last refresh."
+        loaded(21)
+        assert tick().isdigit()
+        loaded(20)
+        with made.warehouse.connect():
+            assert tick().isdigit()

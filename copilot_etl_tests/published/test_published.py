@@ -18,7 +18,7 @@ import duckdb
 import pytest
 
 from copilot_etl.errors import ConfigError
-from copilot_etl.models import Macro, Model, ModelColumn, Project, Rule, read
+from copilot_etl.models import Macro, Model, ModelColumn, Project, Rule, Seed, read
 from copilot_etl.published import Published, Refreshed, Span
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.conftest import TODAY, Line
@@ -348,6 +348,166 @@ def test_a_parquet_file_a_mart_and_the_dictionary_lie_beside_it(line: Callable[.
     assert sorted(file.name for file in published.path.parent.iterdir()) == sorted(
         [*(file.name for file in files), "copilot.duckdb"]
     )
+
+
+# ------------------------------------------------------------------------------------- nothing to be done
+
+FEW = project(number(1))
+
+
+def publish(made: Line, published: Published, everything: Project = FEW) -> None:
+    """What the job `models` does: a refresh, its exports, and then the page of both."""
+    published.refresh(everything, now=made.now)
+    published.export(everything)
+    made.store.report.write_text("page")
+
+
+def is_current(made: Line, published: Published, everything: Project = FEW) -> bool:
+    return published.is_current(everything, now=made.now, followers=[made.store.report])
+
+
+def test_looks_that_find_nothing_new_leave_the_file_current(line: Callable[..., Line]) -> None:
+    made, published = make(line)
+    missing = TODAY - dt.timedelta(days=1)
+    made.github.publish("octo-org", missing, None)
+    assert not is_current(made, published)
+    made.load(DAY, missing)
+    assert not is_current(made, published)
+    publish(made, published)
+    assert is_current(made, published)
+
+    made.now += dt.timedelta(hours=6)
+    made.load(DAY, missing)
+
+    assert made.ledger()["octo-org", missing].attempts == 2
+    assert is_current(made, published)
+    made.now += dt.timedelta(days=1)
+    publish(made, published)
+    assert is_current(made, published)
+    made.load(DAY)  # seen on another day, so it may be settled now
+    assert not is_current(made, published)
+
+
+def force(made: Line, published: Published) -> None:
+    made.load(DAY, force=True)
+
+
+def another_day(made: Line, published: Published) -> None:
+    made.load(DAY + dt.timedelta(days=1))
+
+
+def restated(made: Line, published: Published) -> None:
+    made.github.publish("octo-org", DAY, made.github.truth("octo-org", DAY)[1:])
+    made.load(DAY)
+
+
+def quarantined(made: Line, published: Published) -> None:
+    made.github.publish("octo-org", DAY, [b"no report"])
+    made.load(DAY)
+    assert made.ledger()["octo-org", DAY].state == "quarantined"
+
+
+def another_utc_day(made: Line, published: Published) -> None:
+    made.now += dt.timedelta(days=1)
+
+
+def no_parquet(made: Line, published: Published) -> None:
+    published.path.with_name("example.parquet").unlink()
+
+
+def killed_before_the_export(made: Line, published: Published) -> None:
+    published.refresh(FEW, now=made.now)
+    made.store.report.write_text("a page that somebody asked for")
+
+
+def killed_before_the_report(made: Line, published: Published) -> None:
+    published.refresh(FEW, now=made.now)
+    published.export(FEW)
+
+
+def damaged(made: Line, published: Published) -> None:
+    published.path.write_bytes(b"damaged")
+
+
+def new_warehouse(made: Line, published: Published) -> None:
+    made.store.warehouse.unlink()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        force,
+        another_day,
+        restated,
+        quarantined,
+        another_utc_day,
+        no_parquet,
+        killed_before_the_export,
+        killed_before_the_report,
+        damaged,
+        new_warehouse,
+    ],
+)
+def test_what_a_refresh_would_mend_leaves_the_file_not_current(
+    line: Callable[..., Line], change: Callable[[Line, Published], None]
+) -> None:
+    made, published = make(line)
+    made.load(DAY)
+    publish(made, published)
+    assert is_current(made, published)
+    made.now += dt.timedelta(minutes=1)
+
+    change(made, published)
+
+    assert not is_current(made, published)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(FEW, models=(replace(FEW.models[0], sql=FEW.models[0].sql + " -- other"),)),
+        replace(FEW, models=(replace(FEW.models[0], description="Means something else."),)),
+        replace(FEW, rules=(rule("from marts.example where n < 0"),)),
+        replace(FEW, macros=(Macro("one", "create or replace macro one() as 1", "One.", False),)),
+    ],
+    ids=["select", "meaning", "rule", "macro"],
+)
+def test_another_project_leaves_the_file_not_current(line: Callable[..., Line], other: Project) -> None:
+    made, published = make(line)
+    made.load(DAY)
+    publish(made, published)
+
+    assert not is_current(made, published, other)
+    publish(made, published, other)
+    assert is_current(made, published, other)
+
+
+def test_a_seed_that_somebody_edited_leaves_the_file_not_current(line: Callable[..., Line], tmp_path: Path) -> None:
+    made, published = make(line)
+    csv = tmp_path / "pool.csv"
+    csv.write_text("credits\n1\n")
+    seeded = replace(FEW, seeds=(Seed("pool", csv, "What it is.", (ModelColumn("credits", "bigint", "How many."),)),))
+    publish(made, published, seeded)
+    assert is_current(made, published, seeded)
+
+    csv.write_text("credits\n2\n")
+
+    assert not is_current(made, published, seeded)
+
+
+def test_another_version_of_the_code_leaves_the_file_not_current(
+    line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, published = make(line)
+    publish(made, published)
+    assert is_current(made, published)
+
+    monkeypatch.setattr("copilot_etl.published.__version__", "99.0")
+
+    assert not is_current(made, published)
+
+
+# ---------------------------------------------------------------------------------------------- readers
 
 
 def test_a_hundred_readers_never_see_half_of_a_refresh(published: Published) -> None:

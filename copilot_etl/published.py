@@ -26,11 +26,26 @@ from copilot_etl.models import Model, Project, Rule, Seed, fingerprint, fingerpr
 from copilot_etl.reports import REPORTS
 from copilot_etl.warehouse import Warehouse, attach_unlogged, comment_on, copy_compact, discard, is_loose, literal
 
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days from `first` to `last`, both included."""
+
+    first: dt.date
+    last: dt.date
+
+
 _STORAGE = "storage_version 'v1.4.0'"
 """DuckDB 1.4 and later open the file; what DuckDB 2.0 writes by default, they refuse."""
 
 PROVISIONAL_DAYS = 3
 """A day is provisional for this long, so its rows say something else afterwards."""
+
+_USER_DAYS_AT_ONCE = 1_000_000
+"""Of so many user-days a model of days is built at once: its groups and windows have to fit into DuckDB's memory."""
+
+_ALWAYS = Span(dt.date(1970, 1, 1), dt.date(9990, 12, 31))
+"""More days than there are, and less than would overflow when a window is added."""
 
 _SCHEMAS = ("main", "seeds", "core", "marts", "ops")
 _INPUTS = ("input.raw", "input.core", "input.marts")  # for views of tables whose rows are of a day
@@ -70,14 +85,6 @@ class Breach:
 
     rule: Rule
     offenders: int
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Days from `first` to `last`, both included."""
-
-    first: dt.date
-    last: dt.date
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +206,11 @@ class _Refresh:
     ) -> None:
         self._connection = connection
         self._project = project
+        self._models = {model.full_name: model for model in project.models}
         self._now = now.astimezone(dt.UTC).replace(tzinfo=None)
         self._own = self._one("select current_database()")[0]
         self._fingerprints = fingerprints(project)
+        self._cuts = self._find_cuts()
         self._changed: Span | None = None
         self._same: set[str] = set()
         self._spans: dict[str, Span] = {}
@@ -234,6 +243,20 @@ class _Refresh:
         self._connection.execute(f"use {own}")
 
     # ------------------------------------------------------------------------------------ what changed
+
+    def _find_cuts(self) -> list[dt.date]:
+        """The days before which as many user-days have come together as fit into memory."""
+        cuts: list[dt.date] = []
+        people = 0
+        for day, rows in self._connection.execute(
+            "select day, coalesce(sum(rows), 0)::bigint from ops.report_days where loaded_at is not null "
+            "group by day order by day"
+        ).fetchall():
+            if people and people + rows > _USER_DAYS_AT_ONCE:
+                cuts.append(day)
+                people = 0
+            people += rows
+        return cuts
 
     def _compare(self) -> None:
         """Finds the days whose rows changed since the copy was made, and the models whose text did not."""
@@ -288,10 +311,12 @@ class _Refresh:
         kind = "view" if model.materialized == "view" else "table"
         try:
             self._hold_contract(model)
-            if span and kind == "table":
-                self._rebuild(model, span)
-            else:
-                self._connection.execute(f"create or replace {kind} {model.full_name} as {model.sql}")
+            parts = self._parts(model, span) if kind == "table" else []
+            if not (span and parts):
+                select = f"from ({model.sql}) limit 0" if parts else model.sql
+                self._connection.execute(f"create or replace {kind} {model.full_name} as {select}")
+            for part in parts:
+                self._rebuild(model, part)
         except (duckdb.ConversionException, duckdb.OutOfRangeException):
             # DuckDB quotes the value, which may be personal.
             raise CopilotEtlError(f"Model {model.full_name} meets a number too large to be added up.") from None
@@ -303,15 +328,27 @@ class _Refresh:
         rows = self._count(f"from {model.full_name}") if kind == "table" else 0
         self.built[model.full_name] = Built(rows, time.perf_counter() - started, span)
 
+    def _parts(self, model: Model, span: Span | None) -> list[Span]:
+        """The days of a model (None: all) in parts that fit into memory; no part if all do, or it has no days."""
+        if model.materialized != "incremental":
+            return [span] if span else []
+        whole = span or _ALWAYS
+        days = {period_start(model.period, day) for day in self._cuts}
+        starts = sorted(day for day in days if whole.first < day <= whole.last)
+        if not starts and not span:
+            return []
+        lasts = [day - dt.timedelta(days=1) for day in starts]
+        return [Span(*each) for each in zip([whole.first, *starts], [*lasts, whole.last], strict=True)]
+
     def _rebuild(self, model: Model, span: Span) -> None:
         """Replaces the rows of some days by the same select, which sees no more of its inputs than it needs."""
         needed = Span(span.first - dt.timedelta(days=model.days_before), span.last)
         where = f"{model.period} between date '{span.first}' and date '{span.last}'"
-        with self._only(needed, model.upstreams):
-            self._connection.execute(f"create temp table rebuilt as select * from ({model.sql}) where {where}")
         self._connection.execute(f"delete from {model.full_name} where {where}")
-        self._connection.execute(f"insert into {model.full_name} from temp.main.rebuilt")
-        self._connection.execute("drop table temp.main.rebuilt")
+        with self._only(needed, model.upstreams):
+            self._connection.execute(
+                f"insert into published.{model.full_name} select * from ({model.sql}) where {where}"
+            )
 
     @contextmanager
     def _only(self, span: Span, names: Sequence[str]) -> Iterator[None]:
@@ -319,11 +356,10 @@ class _Refresh:
 
         The views stay for the next one who asks for the same days: behind the search path nobody sees them.
         """
-        models = {model.full_name: model for model in self._project.models}
         raw = {f"raw.{table.name}" for report in REPORTS.values() for table in report.tables}
         for name in names:
-            model = models.get(name)
-            if (name in raw or (model and model.full_name in self._spans)) and self._seen.get(name) != span:
+            model = self._models.get(name)
+            if (name in raw or (model and model.materialized != "table")) and self._seen.get(name) != span:
                 period = model.period if model else "day"
                 source = f"{'published' if model else self._own}.{name}"
                 self._connection.execute(
@@ -350,12 +386,16 @@ class _Refresh:
             )
 
     def _offenders(self, rule: Rule) -> int:
-        span = None if rule.all_days else self._spans.get(f"{rule.schema}.{rule.table}")
+        model = None if rule.all_days else self._models.get(f"{rule.schema}.{rule.table}")
+        parts = self._parts(model, self._spans.get(model.full_name)) if model else []
         try:
-            if span is None:
+            if not parts:
                 return self._count(f"from ({rule.sql})")
-            with self._only(span, rule.upstreams):
-                return self._count(f"from ({rule.sql})")
+            offenders = 0
+            for part in parts:
+                with self._only(part, rule.upstreams):
+                    offenders += self._count(f"from ({rule.sql})")
+            return offenders
         except duckdb.Error as error:
             raise ConfigError(f"Rule {rule.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
 

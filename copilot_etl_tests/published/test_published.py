@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 
 from copilot_etl.errors import ConfigError
 from copilot_etl.models import Macro, Model, ModelColumn, Project, Rule, Seed, read
-from copilot_etl.published import Published, Refreshed, Span
+from copilot_etl.published import Published, Refreshed, Span, _Refresh
 from copilot_etl.warehouse import Warehouse
 from copilot_etl_tests.conftest import TODAY, Line
 
@@ -216,6 +216,42 @@ def test_rebuilding_what_changed_gives_the_rows_of_a_full_build(line: Callable[.
             assert found[table] == expected[table], table
 
     assert sum(each is not None for each in spans) >= len(pieces)
+
+
+def test_a_history_that_is_built_in_parts_has_the_rows_of_one_built_at_once(
+    line: Callable[..., Line], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, published = make(line)
+    everything = read(SQL)
+    both = ("octo-org", "octo-labs")
+    made.load(*(TODAY - dt.timedelta(days=n) for n in range(70, 20, -1)), scopes=both)
+    in_parts: list[Sequence[Span]] = []
+    parts_of = _Refresh._parts
+
+    def spied(self: _Refresh, model: Model, span: Span | None) -> list[Span]:
+        in_parts.append(parts_of(self, model, span))
+        return in_parts[-1]
+
+    def refresh(into: Published, user_days: int, *, full: bool) -> tuple[int, list[int]]:
+        """In how many parts at most a model was built, and the offenders of each rule."""
+        in_parts.clear()
+        monkeypatch.setattr("copilot_etl.published._USER_DAYS_AT_ONCE", user_days)
+        refreshed = into.refresh(everything, now=NOW, full=full)
+        assert refreshed.kept
+        return max(map(len, in_parts)), [each.offenders for each in refreshed.breaches]
+
+    monkeypatch.setattr(_Refresh, "_parts", spied)
+    whole = Published(tmp_path / "whole" / "copilot.duckdb", made.warehouse)
+
+    parts, offenders = refresh(published, 100, full=True)
+    assert parts >= 5
+    assert refresh(whole, 10**6, full=True) == (0, offenders)
+    assert rows_of(published.path) == rows_of(whole.path)
+
+    made.load(*(TODAY - dt.timedelta(days=n) for n in range(20, 0, -1)), scopes=both)
+    assert refresh(published, 100, full=False)[0] >= 2
+    assert refresh(whole, 10**6, full=True)[0] == 0
+    assert rows_of(published.path) == rows_of(whole.path)
 
 
 @pytest.mark.parametrize("late", [0, 4, 6], ids=["first of the week", "in mid-week", "last of the week"])

@@ -41,8 +41,11 @@ _STORAGE = "storage_version 'v1.4.0'"
 PROVISIONAL_DAYS = 3
 """A day is provisional for this long, so its rows say something else afterwards."""
 
-_USER_DAYS_AT_ONCE = 1_000_000
-"""Of so many user-days a model of days is built at once: its groups and windows have to fit into DuckDB's memory."""
+_USER_DAYS_AT_ONCE = 250_000
+"""Of so many user-days a model of days is built at once: their groups and joins fit into DuckDB's memory."""
+
+_WINDOWS_AT_ONCE = 2
+"""But of days no fewer than this many times those that its rows look back on, which are read again for each part."""
 
 _ALWAYS = Span(dt.date(1970, 1, 1), dt.date(9990, 12, 31))
 """More days than there are, and less than would overflow when a window is added."""
@@ -334,7 +337,11 @@ class _Refresh:
             return [span] if span else []
         whole = span or _ALWAYS
         days = {period_start(model.period, day) for day in self._cuts}
-        starts = sorted(day for day in days if whole.first < day <= whole.last)
+        least = dt.timedelta(days=_WINDOWS_AT_ONCE * model.days_before)
+        starts: list[dt.date] = []
+        for day in sorted(days):
+            if whole.first < day <= whole.last and (not starts or day - starts[-1] >= least):
+                starts.append(day)
         if not starts and not span:
             return []
         lasts = [day - dt.timedelta(days=1) for day in starts]

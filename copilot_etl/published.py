@@ -41,6 +41,9 @@ _STORAGE = "storage_version 'v1.4.0'"
 PROVISIONAL_DAYS = 3
 """A day is provisional for this long, so its rows say something else afterwards."""
 
+_MEMORY = "640MiB"
+"""Models that need more lay it on disk. Of a day of 500,000 people all do with this; with 512 MiB not all."""
+
 _USER_DAYS_AT_ONCE = 250_000
 """Of so many user-days a model of days is built at once: their groups and joins fit into DuckDB's memory."""
 
@@ -126,6 +129,7 @@ class Published:
         new, compact = self.path.with_suffix(".new"), self.path.with_suffix(".compact")
         with self._warehouse.connect() as connection:  # one refresh at a time, up to the renaming
             try:
+                connection.execute(f"set memory_limit = '{_MEMORY}'")
                 discard(new)
                 reuse = not full and self._copy(new)
                 attach_unlogged(connection, new, "published", *([] if reuse else [_STORAGE]))

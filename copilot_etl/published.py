@@ -41,7 +41,7 @@ _STORAGE = "storage_version 'v1.4.0'"
 PROVISIONAL_DAYS = 3
 """A day is provisional for this long, so its rows say something else afterwards."""
 
-_MEMORY = "640MiB"
+MEMORY_MIB = 640
 """Models that need more lay it on disk. Of a day of 500,000 people all do with this; with 512 MiB not all."""
 
 _USER_DAYS_AT_ONCE = 250_000
@@ -119,7 +119,9 @@ class Published:
         self.path = path
         self._warehouse = warehouse
 
-    def refresh(self, project: Project, *, now: dt.datetime, full: bool = False) -> Refreshed:
+    def refresh(
+        self, project: Project, *, now: dt.datetime, full: bool = False, memory_mib: int = MEMORY_MIB
+    ) -> Refreshed:
         """Rebuilds what changed since the last refresh (everything with `full`) and swaps the file in.
 
         A model that differs from its described columns, or an offender of a rule of severity `error`, leaves the
@@ -129,7 +131,7 @@ class Published:
         new, compact = self.path.with_suffix(".new"), self.path.with_suffix(".compact")
         with self._warehouse.connect() as connection:  # one refresh at a time, up to the renaming
             try:
-                connection.execute(f"set memory_limit = '{_MEMORY}'")
+                connection.execute(f"set memory_limit = '{memory_mib}MiB'")
                 discard(new)
                 reuse = not full and self._copy(new)
                 attach_unlogged(connection, new, "published", *([] if reuse else [_STORAGE]))
@@ -327,6 +329,8 @@ class _Refresh:
         except (duckdb.ConversionException, duckdb.OutOfRangeException):
             # DuckDB quotes the value, which may be personal.
             raise CopilotEtlError(f"Model {model.full_name} meets a number too large to be added up.") from None
+        except duckdb.OutOfMemoryException:
+            raise self._too_large(f"Model {model.full_name}") from None
         except duckdb.Error as error:
             raise ConfigError(f"Model {model.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
         if span:
@@ -407,8 +411,17 @@ class _Refresh:
                 with self._only(part, rule.upstreams):
                     offenders += self._count(f"from ({rule.sql})")
             return offenders
+        except duckdb.OutOfMemoryException:
+            raise self._too_large(f"Rule {rule.full_name}") from None
         except duckdb.Error as error:
             raise ConfigError(f"Rule {rule.full_name} does not run: {str(error).splitlines()[0][:120]}") from None
+
+    def _too_large(self, what: str) -> ConfigError:
+        (limit,) = self._one("select current_setting('memory_limit')")
+        return ConfigError(
+            f"{what} needs more memory than the {limit} that models have. Set COPILOT_MODELS_MEMORY_MIB higher; "
+            "the analysts' file stays as it was."
+        )
 
     # ------------------------------------------------------------------------------ seeds, ledger, macros
 

@@ -23,7 +23,10 @@ _HOST_PATTERN = re.compile(r"[a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says, checked. `auth` is `token`, `app`, or `none` behind a gateway that signs in."""
+    """What the environment says, checked. `auth` is `token`, `app`, or `none` behind a gateway that signs in.
+
+    `models_memory` is in MiB; None: what the models have by default.
+    """
 
     api_url: str
     auth: str
@@ -38,6 +41,7 @@ class Settings:
     dagster_home: Path
     start_day: dt.date
     lookback_days: int
+    models_memory: int | None
     allow_loopback_http: bool
     alert_webhook: str | None = field(repr=False)
 
@@ -93,6 +97,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_home=Path(env.get("DAGSTER_HOME") or data_dir / "dagster"),
         start_day=_start_day(env, scopes),
         lookback_days=_whole(env, "COPILOT_LOOKBACK_DAYS", default=7, least=1, most=365),
+        models_memory=_memory(env),
         allow_loopback_http=loopback,
         alert_webhook=env.get("COPILOT_ALERT_WEBHOOK_URL") or None,
     )
@@ -237,6 +242,11 @@ def _start_day(env: Mapping[str, str], scopes: tuple[Scope, ...]) -> dt.date:
         return day
     kinds = {scope.kind for scope in scopes} or {"org"}
     return min(USERS_1_DAY.first_day[kind] for kind in kinds)
+
+
+def _memory(env: Mapping[str, str]) -> int | None:
+    name = "COPILOT_MODELS_MEMORY_MIB"
+    return _whole(env, name, default=0, least=256, most=2**20) if env.get(name) else None
 
 
 def _whole(env: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:

@@ -19,7 +19,7 @@ from copilot_etl.defs.pipeline import UNDER_WAY, known_days, stages
 from copilot_etl.errors import CopilotEtlError
 from copilot_etl.models import Model, Rule, Seed, read
 from copilot_etl.preview import preview
-from copilot_etl.published import Breach, Built, Published, Refreshed
+from copilot_etl.published import MEMORY_MIB, Breach, Built, Published, Refreshed
 from copilot_etl.reports import REPORTS, USERS_1_DAY
 from copilot_etl.store import Store
 from copilot_etl.warehouse import Warehouse
@@ -104,7 +104,10 @@ def models(
     started = time.perf_counter()
     try:
         refreshed = Published(store.published, Warehouse(store.warehouse)).refresh(
-            PROJECT, now=dt.datetime.now(dt.UTC), full=config.full
+            PROJECT,
+            now=dt.datetime.now(dt.UTC),
+            full=config.full,
+            memory_mib=settings.read().models_memory or MEMORY_MIB,
         )
     except CopilotEtlError as error:
         raise dg.Failure(str(error), metadata={"exit_code": error.exit_code}, allow_retries=False) from None

@@ -130,6 +130,20 @@ def test_sql_that_does_not_run_is_one_line(published: Published, broken: Project
     assert "\n" not in str(caught.value)
 
 
+def test_a_model_that_needs_too_much_memory_says_what_to_set(published: Published) -> None:
+    published.refresh(project(number(1)), now=NOW)
+    numbers = "from (select list(range order by random()) as numbers from range(9000000))"  # no list goes to disk
+    large = model(f"select len(numbers)::integer as n {numbers}", ("n", "integer"))
+    greedy = rule(f"{numbers} where len(numbers) = 0")
+
+    for broken, what in ((project(large), "Model marts.example"), (project(number(1), rules=(greedy,)), "Rule marts")):
+        with pytest.raises(ConfigError, match=what + r".* needs more memory than the 64.0 MiB .*COPILOT_MODELS_MEMORY"):
+            published.refresh(broken, now=NOW, memory_mib=64)
+
+    assert content(published.path, "from marts.example") == [(1,)]
+    assert published.refresh(project(large), now=NOW).kept
+
+
 def test_a_model_that_is_no_more_leaves_the_file(published: Published) -> None:
     published.refresh(project(number(1), model("select 1 as n", ("n", "integer"), name="old")), now=NOW)
     published.refresh(project(number(1)), now=NOW)

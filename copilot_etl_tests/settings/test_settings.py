@@ -180,6 +180,8 @@ def test_the_token_is_not_shown() -> None:
         ("COPILOT_START_DAY", "2999-12-31", "is not a past day (UTC)"),
         ("COPILOT_LOOKBACK_DAYS", "0", "is not a whole number from 1 to 365"),
         ("COPILOT_LOOKBACK_DAYS", "seven", "is not a whole number"),
+        ("COPILOT_MODELS_MEMORY_MIB", "255", "is not a whole number from 256 to 1048576"),
+        ("COPILOT_MODELS_MEMORY_MIB", "2GB", "is not a whole number"),
         ("COPILOT_ALLOW_LOOPBACK_HTTP", "yes", "is not one of 0, 1"),
     ],
 )

@@ -145,6 +145,13 @@ class Project:
     def tables(self) -> tuple[Seed | Model, ...]:
         return (*self.seeds, *self.models)
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash that changes with anything in `sql/`: selects, seeds, meanings, rules and macros."""
+        seeds = [(seed.full_name, seed.description, seed.fingerprint) for seed in self.seeds]
+        text = repr((seeds, self.models, self.rules, self.macros))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
 
 def read(folder: Path) -> Project:
     """The whole of `sql/`; raises ConfigError with file and fault."""
@@ -372,13 +379,6 @@ def fingerprints(project: Project) -> dict[str, str]:
         below = [found.get(name, "") for name in model.upstreams]
         found[model.full_name] = hashlib.sha256("".join([model.fingerprint, *below]).encode()).hexdigest()[:16]
     return found
-
-
-def fingerprint(project: Project) -> str:
-    """A hash that changes with anything in `sql/`: selects, seeds, meanings, rules and macros."""
-    seeds = [(seed.full_name, seed.description, seed.fingerprint) for seed in project.seeds]
-    text = repr((seeds, project.models, project.rules, project.macros))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _short(file: Path) -> str:

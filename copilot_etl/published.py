@@ -22,7 +22,7 @@ from copilot_etl import __version__, durable, ledger
 from copilot_etl.dictionary import dictionary
 from copilot_etl.errors import ConfigError, CopilotEtlError
 from copilot_etl.ledger import OpsTable
-from copilot_etl.models import Model, Project, Rule, Seed, fingerprint, fingerprints, period_start
+from copilot_etl.models import Model, Project, Rule, Seed, fingerprints, period_start
 from copilot_etl.reports import REPORTS
 from copilot_etl.warehouse import Warehouse, attach_unlogged, comment_on, copy_compact, discard, is_loose, literal
 
@@ -45,7 +45,7 @@ MEMORY_MIB = 640
 """Models that need more lay it on disk. Of a day of 500,000 people all do with this; with 512 MiB not all."""
 
 _USER_DAYS_AT_ONCE = 250_000
-"""Of so many user-days a model of days is built at once: their groups and joins fit into DuckDB's memory."""
+"""Of so many user-days (records of any report) a model of days is built at once: groups and joins fit into memory."""
 
 _WINDOWS_AT_ONCE = 2
 """But of days no fewer than this many times those that its rows look back on, which are read again for each part."""
@@ -161,15 +161,16 @@ class Published:
                 same = connection.execute(
                     "select published_at::date = ? and code_version = ? and duckdb_version = version() "
                     "and sql_fingerprint = ? from ops.published",
-                    [now.astimezone(dt.UTC).date(), __version__, fingerprint(project)],
+                    [now.astimezone(dt.UTC).date(), __version__, project.fingerprint],
                 ).fetchone()
                 told = ledger.read(connection)
             made = self.path.stat().st_mtime_ns
             whole = all(file.stat().st_mtime_ns >= made for file in (*self._exports(project), *followers))
         except (duckdb.Error, OSError):  # there is none, or of an earlier version
             return False
-        known = self._warehouse.ledger()
-        return whole and same == (True,) and [day.finding for day in known] == [day.finding for day in told]
+        if not whole or same != (True,):
+            return False
+        return [day.finding for day in self._warehouse.ledger()] == [day.finding for day in told]
 
     def export(self, project: Project) -> tuple[Path, ...]:
         """Writes a Parquet file a mart and the data dictionary beside the file, each whole; the files."""
@@ -497,7 +498,7 @@ class _Refresh:
         self._connection.execute(
             "insert into published.ops.published select ?, min(day), max(day), count(distinct day), "
             "count(distinct scope), ?, version(), ? from published.ops.report_days where loaded_at is not null",
-            [self._now, __version__, fingerprint(self._project)],
+            [self._now, __version__, self._project.fingerprint],
         )
 
     def _drop_strangers(self) -> None:

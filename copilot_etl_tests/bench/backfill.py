@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from copilot_etl_tests.bench.measured import Run
-from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, settings, whole
+from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, settings
 from copilot_etl_tests.bench.table import Row
 
 FIRST = dt.date(2025, 10, 1)
@@ -50,7 +50,7 @@ def measure(stand: Stand, days: int, users: int) -> Iterator[Row]:
                 check=checked,
                 is_ours=True,
             ),
-            whole("ours whole: `copilot-etl load`", port, str(FIRST), str(last), check=checked),
+            stand.whole("ours whole: `copilot-etl load`", port, str(FIRST), str(last), check=checked),
             Candidate(
                 "Dagster's job, a process a 31 days",
                 lambda folder: [stand.python, CANDIDATES / "dagster_job.py", str(FIRST), str(last)],

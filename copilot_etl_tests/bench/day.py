@@ -10,7 +10,7 @@ from pathlib import Path
 from copilot_etl_tests.bench.check import check
 from copilot_etl_tests.bench.generated import DAY, Generated
 from copilot_etl_tests.bench.measured import Run
-from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand, whole
+from copilot_etl_tests.bench.stand import CANDIDATES, OURS, Candidate, Stand
 from copilot_etl_tests.bench.table import Row, with_result
 
 FLOOR = "bare DuckDB, nothing checked"
@@ -25,7 +25,7 @@ def measure(stand: Stand, sizes: Sequence[int], *, only_ours: bool = False) -> I
             landed = _landed(stand, day, port)
             candidates = [_from_raw(stand, day, landed)]
             if not only_ours:
-                command = whole(WHOLE, port, DAY, DAY, check=_checked(day, "warehouse.duckdb"))
+                command = stand.whole(WHOLE, port, DAY, DAY, check=_checked(day, "warehouse.duckdb"))
                 candidates += [_load(stand, day, port), command, *_peers(stand, day)]
             what = f"{'memory, ' if only_ours else ''}a day of {users:,} users ({day.size / 1e6:,.0f} MB)"
             rows = stand.compare(what, *candidates)

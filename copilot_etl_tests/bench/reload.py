@@ -10,7 +10,7 @@ from pathlib import Path
 from copilot_etl_tests.bench.check import check
 from copilot_etl_tests.bench.generated import DAY
 from copilot_etl_tests.bench.measured import Run
-from copilot_etl_tests.bench.stand import OURS, Candidate, Stand, whole
+from copilot_etl_tests.bench.stand import OURS, Candidate, Stand
 from copilot_etl_tests.bench.table import Row
 
 RELOADS = 30
@@ -46,8 +46,8 @@ def unchanged(stand: Stand, users: int) -> Iterator[Row]:
         def before(folder: Path) -> None:
             stand.must(first.command(folder), first.env(folder))
 
-        first = whole("first `copilot-etl load`", port, DAY, DAY, check=loaded, is_ours=True)
-        again = whole("unchanged", port, DAY, DAY, check=loaded, prepare=before)
+        first = stand.whole("first `copilot-etl load`", port, DAY, DAY, check=loaded, is_ours=True)
+        again = stand.whole("unchanged", port, DAY, DAY, check=loaded, prepare=before)
         yield from stand.compare(f"the same command again, {users:,} users", first, again)
 
 

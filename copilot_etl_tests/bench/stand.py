@@ -38,16 +38,6 @@ class Candidate:
     is_ours: bool = False
 
 
-def whole(name: str, port: int, first: str, last: str, **more: Any) -> Candidate:
-    """`copilot-etl load` of some days, as people run it; `more` as for any candidate."""
-    return Candidate(
-        name,
-        lambda folder: [sys.executable, "-m", "copilot_etl", "load", "--from", first, "--to", last],
-        env=lambda folder: settings(folder, port, first),
-        **more,
-    )
-
-
 @dataclass
 class Stand:
     """What the command line chose, and the folder that everything lies in."""
@@ -91,6 +81,15 @@ class Stand:
         finally:
             process.terminate()
             process.wait()
+
+    def whole(self, name: str, port: int, first: str, last: str, **more: Any) -> Candidate:
+        """`copilot-etl load` of some days, as people run it; `more` as for any candidate."""
+        return Candidate(
+            name,
+            lambda folder: [self.python, "-m", "copilot_etl", "load", "--from", first, "--to", last],
+            env=lambda folder: settings(folder, port, first),
+            **more,
+        )
 
     def compare(self, what: str, *candidates: Candidate) -> list[Row]:
         """Runs the candidates in turns, round after round, each in a new folder; a row each, with all its seconds.

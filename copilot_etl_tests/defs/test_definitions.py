@@ -13,7 +13,7 @@ import pytest
 from copilot_etl.definitions import defs
 from copilot_etl.defs.pipeline import PARTITIONS, unsettled_days
 from copilot_etl.defs.published import CHECKS, PROJECT, loads_landed
-from copilot_etl.published import Published
+from copilot_etl.published import Published, _Refresh
 from copilot_etl.report import write
 from copilot_etl.reports import REPORTS, USERS_1_DAY
 from copilot_etl.sandbox import Fault
@@ -221,3 +221,23 @@ def test_the_models_are_refreshed_when_a_load_has_changed_something(
         loaded(20)
         with made.warehouse.connect():
             assert tick().isdigit()
+
+
+def test_the_models_have_the_memory_that_is_set(line: Callable[..., Line], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COPILOT_DATA_DIR", str(line().store.root))
+    found = []
+    run = _Refresh.run
+
+    def spied(self: _Refresh) -> None:
+        found.append(self._one("select current_setting('memory_limit')"))
+        run(self)
+
+    monkeypatch.setattr(_Refresh, "run", spied)
+    tables = [dg.AssetKey([table.schema, table.name]) for table in PROJECT.tables]
+    for mib in ("300", ""):
+        monkeypatch.setenv("COPILOT_MODELS_MEMORY_MIB", mib)
+        with dg.instance_for_test() as instance:
+            models = defs.resolve_job_def("models")
+            assert models.execute_in_process(instance=instance, asset_selection=tables).success
+
+    assert found == [("300.0 MiB",), ("640.0 MiB",)]
